@@ -1,0 +1,237 @@
+package event
+
+import (
+	"encoding/base64"
+	"strconv"
+	"time"
+)
+
+// Size limits of one event's parts, in bytes unless said otherwise.
+const (
+	MaxID         = 256
+	MaxText       = 128 << 10
+	MaxURL        = 2048
+	MaxMembers    = 1000 // members
+	MaxMedia      = 32   // items
+	MaxLinks      = 100  // links
+	MaxAttributes = 8 << 10
+)
+
+// Decode reads one event from JSON and validates it against now. The error,
+// if any, is an *Error that names every faulty field.
+func Decode(data []byte, now time.Time) (Event, error) {
+	r := reader{data: data}
+	var ev Event
+	err := ev.read(&r)
+	if err == nil && r.peek() != 0 || err == nil && r.pos < len(data) {
+		err = r.syntax("unexpected data after the event")
+	}
+	if err != nil || len(r.fields) > 0 {
+		return Event{}, &Error{Malformed: r.malformed, Fields: r.fields}
+	}
+	return ev, ev.Validate(now)
+}
+
+func (e *Event) read(r *reader) error {
+	return r.object(func(key string) error {
+		switch key {
+		case "id":
+			return r.stringInto(&e.ID, MaxID)
+		case "type":
+			return r.stringInto((*string)(&e.Type), 64)
+		case "time":
+			return r.timeInto(&e.Time)
+		case "actor":
+			return e.Actor.read(r)
+		case "audience":
+			return e.Audience.read(r)
+		case "content":
+			return e.Content.read(r)
+		case "conversation":
+			return r.stringInto(&e.Conversation, MaxID)
+		case "parent":
+			return r.stringInto(&e.Parent, MaxID)
+		case "surface":
+			return r.stringInto((*string)(&e.Surface), 16)
+		case "private":
+			return r.boolInto(&e.Private)
+		case "attributes":
+			return r.attributesInto(&e.Attributes)
+		}
+		return r.unknown()
+	})
+}
+
+func (a *Actor) read(r *reader) error {
+	return r.object(func(key string) error {
+		switch key {
+		case "id":
+			return r.stringInto(&a.ID, MaxID)
+		case "age":
+			return r.ageInto(&a.Age)
+		case "country":
+			return r.stringInto(&a.Country, 2)
+		case "created":
+			return r.timeInto(&a.Created)
+		}
+		return r.unknown()
+	})
+}
+
+func (a *Audience) read(r *reader) error {
+	return r.object(func(key string) error {
+		switch key {
+		case "scope":
+			return r.stringInto((*string)(&a.Scope), 16)
+		case "members":
+			return r.array(func(i int) error {
+				if i == MaxMembers {
+					return r.syntax("more than " + strconv.Itoa(MaxMembers) + " members")
+				}
+				a.Members = append(a.Members, Member{})
+				return a.Members[i].read(r)
+			})
+		}
+		return r.unknown()
+	})
+}
+
+func (m *Member) read(r *reader) error {
+	return r.object(func(key string) error {
+		switch key {
+		case "id":
+			return r.stringInto(&m.ID, MaxID)
+		case "age":
+			return r.ageInto(&m.Age)
+		case "country":
+			return r.stringInto(&m.Country, 2)
+		case "connected":
+			return r.boolInto(&m.Connected)
+		case "mutuals":
+			return r.intInto(&m.Mutuals, 1<<31-1)
+		}
+		return r.unknown()
+	})
+}
+
+func (c *Content) read(r *reader) error {
+	return r.object(func(key string) error {
+		switch key {
+		case "id":
+			return r.stringInto(&c.ID, MaxID)
+		case "text":
+			return r.stringInto(&c.Text, MaxText)
+		case "language":
+			return r.stringInto(&c.Language, 35)
+		case "media":
+			return r.array(func(i int) error {
+				if i == MaxMedia {
+					return r.syntax("more than " + strconv.Itoa(MaxMedia) + " media items")
+				}
+				c.Media = append(c.Media, Media{})
+				return c.Media[i].read(r)
+			})
+		case "links":
+			return r.array(func(i int) error {
+				if i == MaxLinks {
+					return r.syntax("more than " + strconv.Itoa(MaxLinks) + " links")
+				}
+				c.Links = append(c.Links, "")
+				return r.stringInto(&c.Links[i], MaxURL)
+			})
+		}
+		return r.unknown()
+	})
+}
+
+func (m *Media) read(r *reader) error {
+	return r.object(func(key string) error {
+		switch key {
+		case "kind":
+			return r.stringInto((*string)(&m.Kind), 16)
+		case "data":
+			return r.base64Into(&m.Data)
+		case "url":
+			return r.stringInto(&m.URL, MaxURL)
+		case "sha256":
+			return r.stringInto(&m.SHA256, 64)
+		case "pdq":
+			return r.stringInto(&m.PDQ, 64)
+		case "mime":
+			return r.stringInto(&m.MIME, 127)
+		}
+		return r.unknown()
+	})
+}
+
+func (r *reader) ageInto(dst **Age) error {
+	if null, err := r.null(); null {
+		return err
+	}
+	age := &Age{}
+	*dst = age
+	return r.object(func(key string) error {
+		var name string
+		switch key {
+		case "band":
+			if err := r.stringInto(&name, 16); err != nil {
+				return err
+			}
+			if err := age.Band.UnmarshalText([]byte(name)); err != nil {
+				return r.fault(err.Error())
+			}
+			return nil
+		case "basis":
+			if err := r.stringInto(&name, 16); err != nil {
+				return err
+			}
+			if err := age.Basis.UnmarshalText([]byte(name)); err != nil {
+				return r.fault(err.Error())
+			}
+			return nil
+		}
+		return r.unknown()
+	})
+}
+
+func (r *reader) timeInto(dst *time.Time) error {
+	var s string
+	if err := r.stringInto(&s, 40); err != nil || s == "" {
+		return err
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return r.fault("must be an RFC 3339 time, for example 2026-11-24T10:00:00Z")
+	}
+	*dst = t.UTC()
+	return nil
+}
+
+func (r *reader) base64Into(dst *[]byte) error {
+	var s string
+	if err := r.stringInto(&s, len(r.data)); err != nil || s == "" {
+		return err
+	}
+	data, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err != nil {
+		return r.fault("must be base64 (RFC 4648 §4, with padding)")
+	}
+	*dst = data
+	return nil
+}
+
+func (r *reader) attributesInto(dst *map[string]any) error {
+	if r.peek() != '{' {
+		return r.mismatch("an object")
+	}
+	start := r.pos
+	v, err := r.any()
+	if err != nil {
+		return err
+	}
+	if r.pos-start > MaxAttributes {
+		return r.fault("longer than " + strconv.Itoa(MaxAttributes) + " bytes")
+	}
+	*dst = v.(map[string]any)
+	return nil
+}
