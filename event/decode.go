@@ -15,6 +15,7 @@ const (
 	MaxMedia      = 32   // items
 	MaxLinks      = 100  // links
 	MaxAttributes = 8 << 10
+	MaxBatch      = 1000 // events
 )
 
 // Decode reads one event from JSON and validates it against now. The error,
@@ -22,14 +23,75 @@ const (
 func Decode(data []byte, now time.Time) (Event, error) {
 	r := reader{data: data}
 	var ev Event
-	err := ev.read(&r)
-	if err == nil && r.peek() != 0 || err == nil && r.pos < len(data) {
-		err = r.syntax("unexpected data after the event")
-	}
-	if err != nil || len(r.fields) > 0 {
+	if r.end(ev.read(&r)) != nil || len(r.fields) > 0 {
 		return Event{}, &Error{Malformed: r.malformed, Fields: r.fields}
 	}
 	return ev, ev.Validate(now)
+}
+
+// Decoded is one event of a batch, or what is wrong with it.
+type Decoded struct {
+	Event Event
+	Err   error // nil or an *Error
+}
+
+// DecodeBatch reads {"events":[…]}. An event that is not valid has its error
+// in its place; bytes that are not acceptable JSON, and a batch that is not of
+// that form or longer than MaxBatch, are an *Error for the whole.
+func DecodeBatch(data []byte, now time.Time) ([]Decoded, error) {
+	r := reader{data: data}
+	var batch []Decoded
+	present := false
+	err := r.object(func(key string) error {
+		if key != "events" {
+			return r.unknown()
+		}
+		present = true
+		faults := r.fields
+		err := r.array(func(i int) error {
+			if i == MaxBatch {
+				return r.syntax("more than " + strconv.Itoa(MaxBatch) + " events")
+			}
+			one, err := r.eventOfBatch(now)
+			batch = append(batch, one)
+			return err
+		})
+		r.fields = append(faults, r.fields...)
+		return err
+	})
+	if err == nil && !present {
+		r.fields = append(r.fields, Field{Location: "events", Message: "required"})
+	}
+	if r.end(err) != nil || len(r.fields) > 0 {
+		return nil, &Error{Malformed: r.malformed, Fields: r.fields}
+	}
+	return batch, nil
+}
+
+// eventOfBatch reads one event and keeps its faults apart from the others'.
+// Locations are within the event, as they are for a single one.
+func (r *reader) eventOfBatch(now time.Time) (Decoded, error) {
+	outer := r.path
+	r.path, r.fields = nil, nil
+	var one Decoded
+	if err := one.Event.read(r); err != nil {
+		return one, err
+	}
+	if len(r.fields) > 0 {
+		one = Decoded{Err: &Error{Fields: r.fields}}
+	} else {
+		one.Err = one.Event.Validate(now)
+	}
+	r.path, r.fields = outer, nil
+	return one, nil
+}
+
+// end checks, unless reading failed, that nothing comes after the value.
+func (r *reader) end(err error) error {
+	if err == nil && (r.peek() != 0 || r.pos < len(r.data)) {
+		return r.syntax("unexpected data after the value")
+	}
+	return err
 }
 
 func (e *Event) read(r *reader) error {
@@ -178,7 +240,7 @@ func (r *reader) ageInto(dst **Age) error {
 				return err
 			}
 			if err := age.Band.UnmarshalText([]byte(name)); err != nil {
-				return r.fault(err.Error())
+				r.fault(err.Error())
 			}
 			return nil
 		case "basis":
@@ -186,7 +248,7 @@ func (r *reader) ageInto(dst **Age) error {
 				return err
 			}
 			if err := age.Basis.UnmarshalText([]byte(name)); err != nil {
-				return r.fault(err.Error())
+				r.fault(err.Error())
 			}
 			return nil
 		}
@@ -201,7 +263,8 @@ func (r *reader) timeInto(dst *time.Time) error {
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return r.fault("must be an RFC 3339 time, for example 2026-11-24T10:00:00Z")
+		r.fault("must be an RFC 3339 time, for example 2026-11-24T10:00:00Z")
+		return nil
 	}
 	*dst = t.UTC()
 	return nil
@@ -214,7 +277,8 @@ func (r *reader) base64Into(dst *[]byte) error {
 	}
 	data, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil {
-		return r.fault("must be base64 (RFC 4648 §4, with padding)")
+		r.fault("must be base64 (RFC 4648 §4, with padding)")
+		return nil
 	}
 	*dst = data
 	return nil
@@ -230,7 +294,8 @@ func (r *reader) attributesInto(dst *map[string]any) error {
 		return err
 	}
 	if r.pos-start > MaxAttributes {
-		return r.fault("longer than " + strconv.Itoa(MaxAttributes) + " bytes")
+		r.fault("longer than " + strconv.Itoa(MaxAttributes) + " bytes")
+		return nil
 	}
 	*dst = v.(map[string]any)
 	return nil

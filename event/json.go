@@ -14,7 +14,7 @@ const (
 	maxFaults = 20 // reported at once; more help nobody
 )
 
-// errStop ends reading: the bytes are malformed or there are too many faults.
+// errStop ends reading: the bytes are malformed.
 var errStop = errors.New("stop")
 
 // reader is a strict JSON reader over bytes that remembers where it is, so
@@ -53,12 +53,10 @@ func (r *reader) location() string {
 }
 
 // fault records a fault of meaning at the current place.
-func (r *reader) fault(message string) error {
-	r.fields = append(r.fields, Field{Location: r.location(), Message: message})
-	if len(r.fields) >= maxFaults {
-		return errStop
+func (r *reader) fault(message string) {
+	if len(r.fields) < maxFaults {
+		r.fields = append(r.fields, Field{Location: r.location(), Message: message})
 	}
-	return nil
 }
 
 // syntax records that the bytes are not acceptable JSON.
@@ -173,17 +171,13 @@ func (r *reader) array(item func(i int) error) error {
 
 // mismatch reports that the value is not of the wanted kind and passes over it.
 func (r *reader) mismatch(want string) error {
-	if err := r.fault("must be " + want); err != nil {
-		return err
-	}
+	r.fault("must be " + want)
 	_, err := r.any()
 	return err
 }
 
 func (r *reader) unknown() error {
-	if err := r.fault("unknown field"); err != nil {
-		return err
-	}
+	r.fault("unknown field")
 	_, err := r.any()
 	return err
 }
@@ -198,7 +192,8 @@ func (r *reader) stringInto(dst *string, limit int) error {
 		return err
 	}
 	if len(s) > limit {
-		return r.fault("longer than " + strconv.Itoa(limit) + " bytes")
+		r.fault("longer than " + strconv.Itoa(limit) + " bytes")
+		return nil
 	}
 	*dst = s
 	return nil
@@ -225,7 +220,8 @@ func (r *reader) intInto(dst *int, limit int) error {
 	}
 	f := v.(float64)
 	if f != math.Trunc(f) || f < 0 || f > float64(limit) {
-		return r.fault("must be a whole number from 0 to " + strconv.Itoa(limit))
+		r.fault("must be a whole number from 0 to " + strconv.Itoa(limit))
+		return nil
 	}
 	*dst = int(f)
 	return nil
