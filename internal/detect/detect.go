@@ -1,0 +1,47 @@
+// Package detect asks detectors what they see in an event.
+//
+// A detector owns signals: named scores from 0 (not at all) to 1. A Set runs the
+// detectors whose signals are wanted, side by side, and keeps their faults to
+// themselves: whatever a detector does, the answer is on time, and a signal that could
+// not be had is reported as missing, never as 0.
+package detect
+
+import (
+	"context"
+
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
+)
+
+// A Detector looks at one event and says what it saw. Implementations are safe for
+// concurrent use, honour ctx, and neither change the event nor keep it, or any part of
+// it, after they return. Package detecttest holds them to this.
+type Detector interface {
+	// Name is the detector's word for itself: "text".
+	Name() string
+	// Version changes whenever the answers may change: a digest of model or lists.
+	Version() string
+	// Signals lists every name that Detect can give, sorted.
+	Signals() []string
+	// Detect gives each signal at most once, scores from 0 to 1. A signal left out
+	// is 0. Signal.Detector may be left empty. With an error, all signals are missing.
+	Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error)
+}
+
+// Result is what a Set saw.
+type Result struct {
+	Signals  []decision.Signal // sorted by name, then detector; several detectors may give one name
+	Missing  []string          // wanted signals that no detector could tell, sorted
+	Degraded []string          // why: "detector:text: timeout", sorted
+}
+
+// Score gives the strongest score for a signal name; 0 if it was not seen.
+func (r *Result) Score(name string) float64 {
+	score := 0.0
+	for _, s := range r.Signals {
+		if s.Name == name {
+			score = max(score, s.Score)
+		}
+	}
+	return score
+}
