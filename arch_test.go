@@ -28,7 +28,7 @@ var tiers = []struct {
 		"pdq", "vpdq", "hamming", "agetoken", "mdoc", "sdjwt",
 	}},
 	{"platform", prefixed("internal/", "fault", "config", "db", "queue", "blob", "keys", "web", "telemetry")},
-	{"mechanisms", prefixed("internal/", "age", "detect", "hashlist", "counter", "policy", "journal", "evidence", "label")},
+	{"mechanisms", prefixed("internal/", "age", "detect", "hashlist", "counter", "policy", "journal", "evidence", "label", "simulate")},
 	{"spine", []string{"internal/decide"}},
 	{"features", prefixed("internal/", "review", "redress", "report", "assurance", "compat", "gateway", "transparency", "risk", "wellbeing")},
 	{"edges", prefixed("internal/", "console", "server")},
