@@ -30,18 +30,18 @@ type Detector interface {
 
 // Result is what a Set saw.
 type Result struct {
-	Signals  []decision.Signal // sorted by name, then detector; several detectors may give one name
-	Missing  []string          // wanted signals that no detector could tell, sorted
-	Degraded []string          // why: "detector:text: timeout", sorted
+	// Signals are sorted by name, then detector. Several detectors may give one name:
+	// the strongest score counts.
+	Signals []decision.Signal
+	// Missing are the wanted signals that are not known in full, sorted: a detector
+	// that owns them failed, or none owns them.
+	Missing []Missing
+	// Degraded says which detectors failed and why: "detector:text: timeout".
+	Degraded []string
 }
 
-// Score gives the strongest score for a signal name; 0 if it was not seen.
-func (r *Result) Score(name string) float64 {
-	score := 0.0
-	for _, s := range r.Signals {
-		if s.Name == name {
-			score = max(score, s.Score)
-		}
-	}
-	return score
+// Missing is a signal that could not be had.
+type Missing struct {
+	Signal string
+	Why    string
 }
