@@ -249,7 +249,7 @@ func isDisguised(word []byte) bool {
 	letters, lead, tail := 0, 0, 0
 	for i, c := range word {
 		switch {
-		case isASCIILetter(c), isMaskSign(c):
+		case isASCIILetter(c):
 			letters++
 			tail = 0
 		case isASCIIDigit(c):

@@ -110,6 +110,7 @@ func FuzzNormalise(f *testing.F) {
 	for _, s := range []string{
 		"Hello, World.", "s t u p i d", "f.u.n 5tup1d", "ﷺ a\u0300\u0301", "аbс", "नमस्ते", "**b*ld**", "a\xff",
 		"aaa12", "1!|1", "a b.c.d", "a b c.d", "'s't", "\u200b", "İIı", "ßẞ", "a1 b2  c3\nd4",
+		"000\xf5ʱ", "а0!A00", "000 0߭\xf6A\xfcA", "A#!A", "0 0 A 0*000", "0\x91ֽA\xd5A", "а\xe0\xbb000$", "2\xb00\xd10", "!#Ք",
 	} {
 		f.Add(s)
 	}
