@@ -1,0 +1,146 @@
+// Package config is what an operator may set: one YAML file, overridden by
+// BREAKWATER_* variables, overridden by flags. Every default is safe, and
+// anything unknown or out of range is an error that says where it stands.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"regexp"
+	"time"
+)
+
+// Config is every setting. One field is one setting: its name is the path of
+// yaml tags ("limits.burst"), its variable BREAKWATER_ and that in capitals
+// (BREAKWATER_LIMITS_BURST). Tags: default, doc, and min or oneof to bound it.
+// A Secret is never printed.
+type Config struct {
+	Addr        string `yaml:"addr" default:"127.0.0.1:8420" doc:"where the API listens"`
+	MetricsAddr string `yaml:"metrics_addr" doc:"where /metrics listens; empty is beside the API"`
+	Data        string `yaml:"data" default:"./data" doc:"folder of the database, evidence and installation secrets"`
+	DB          Secret `yaml:"db" doc:"PostgreSQL address (postgres://...); empty is SQLite in the data folder"`
+	AdminKey    Secret `yaml:"admin_key" doc:"first admin key, 20 characters at least; empty makes one at first start"`
+
+	Policy struct {
+		Dir        string   `yaml:"dir" doc:"folder of a bundle; empty is the default bundle"`
+		Markets    []string `yaml:"markets" doc:"jurisdictions that the platform serves whoever is involved, for example [GB, EU, US-CA]"`
+		Everywhere []string `yaml:"everywhere" doc:"jurisdictions whose protections apply to the whole world"`
+	} `yaml:"policy"`
+
+	Ages struct {
+		Youngest string `yaml:"youngest" default:"0-5" oneof:"0-5,6-9,10-12,13-15,16-17,18+" doc:"youngest band that the platform admits: what an unknown age is taken for"`
+	} `yaml:"ages"`
+
+	Limits struct {
+		BodyBytes      Bytes         `yaml:"body_bytes" default:"1MiB" min:"1KiB" doc:"request body"`
+		EventBytes     Bytes         `yaml:"event_bytes" default:"8MiB" min:"1KiB" doc:"request body of one event, its media inline"`
+		BatchBytes     Bytes         `yaml:"batch_bytes" default:"32MiB" min:"1KiB" doc:"request body of a batch of events"`
+		BatchEvents    int           `yaml:"batch_events" default:"1000" min:"1" doc:"events in a batch"`
+		RatePerKey     int           `yaml:"rate_per_key" default:"50000" min:"1" doc:"events a second with one API key"`
+		Burst          int           `yaml:"burst" default:"100000" min:"1" doc:"events at once with one API key; no fewer than batch_events"`
+		RequestTimeout time.Duration `yaml:"request_timeout" default:"10s" min:"100ms" doc:"time to answer a request"`
+	} `yaml:"limits"`
+
+	Detect struct {
+		Deadline time.Duration `yaml:"deadline" default:"150ms" min:"1ms" doc:"time that detectors have for one event"`
+	} `yaml:"detect"`
+
+	Telemetry struct {
+		OTLPEndpoint string `yaml:"otlp_endpoint" doc:"http(s) address of an OTLP collector for traces; empty is off"`
+	} `yaml:"telemetry"`
+
+	Log struct {
+		Level  slog.Level `yaml:"level" default:"INFO" doc:"least level that is logged: DEBUG, INFO, WARN or ERROR"`
+		Format string     `yaml:"format" default:"text" oneof:"text,json" doc:"form of log lines, on standard error"`
+	} `yaml:"log"`
+
+	Console struct {
+		Live bool `yaml:"live" default:"false" doc:"the live page keeps recent texts in memory, to show them"`
+	} `yaml:"console"`
+
+	Jobs struct {
+		Workers int `yaml:"workers" default:"4" min:"1" doc:"jobs at work at the same time"`
+	} `yaml:"jobs"`
+
+	settings []*Setting
+}
+
+// Source is where settings come from, the later over the earlier.
+type Source struct {
+	File    string            // path; "" is the variable BREAKWATER_CONFIG, or no file
+	Environ []string          // as of os.Environ; an empty variable counts as unset
+	Flags   map[string]string // values by name of setting, only those that were given
+}
+
+// Load is the effective configuration. The error, if any, joins every fault
+// that was found, each with its file and line, variable or flag.
+func Load(s Source) (*Config, error) {
+	c := &Config{}
+	faults := c.bind()
+	variables, unknown := c.variables(s.Environ)
+	if s.File == "" {
+		s.File = variables[fileVariable]
+	}
+	if s.File != "" {
+		faults = append(faults, c.readFile(s.File)...)
+	}
+	faults = append(faults, unknown...)
+	faults = append(faults, c.readVariables(variables)...)
+	faults = append(faults, c.readFlags(s.Flags)...)
+	if len(faults) == 0 {
+		faults = c.check()
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return c, nil
+}
+
+// minAdminKey is the fewest characters of an admin key: with 62 characters to
+// choose from at random, 119 bits.
+const minAdminKey = 20
+
+// check is what no single setting can tell.
+func (c *Config) check() []error {
+	var faults []error
+	fault := func(name, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: %s: %s", c.setting(name).where, name, fmt.Sprintf(format, args...)))
+	}
+	for _, name := range []string{"addr", "metrics_addr"} {
+		addr := c.setting(name).Value
+		if _, _, err := net.SplitHostPort(addr); err != nil && (addr != "" || name == "addr") {
+			fault(name, "must be HOST:PORT, for example 127.0.0.1:8420")
+		}
+	}
+	if n := len(c.AdminKey); n > 0 && n < minAdminKey {
+		fault("admin_key", "must have at least %d characters", minAdminKey)
+	}
+	if c.Data == "" {
+		fault("data", "must name a folder")
+	}
+	for _, name := range []string{"policy.markets", "policy.everywhere"} {
+		for _, place := range *c.setting(name).field.Addr().Interface().(*[]string) {
+			if !jurisdiction.MatchString(place) {
+				fault(name, "%q must be a country or a part of one, for example GB, EU or US-CA", place)
+			}
+		}
+	}
+	if c.Limits.Burst < c.Limits.BatchEvents {
+		fault("limits.burst", "must be no fewer than limits.batch_events, %d: a whole batch comes at once", c.Limits.BatchEvents)
+	}
+	if u, err := url.Parse(c.Telemetry.OTLPEndpoint); c.Telemetry.OTLPEndpoint != "" {
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+			fault("telemetry.otlp_endpoint", "must be an http or https address")
+		case u.User != nil:
+			fault("telemetry.otlp_endpoint", "must hold no password: use OTEL_EXPORTER_OTLP_HEADERS")
+		}
+	}
+	return faults
+}
+
+// jurisdiction is ISO 3166-1 alpha-2, EU, or ISO 3166-2.
+var jurisdiction = regexp.MustCompile(`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`)
