@@ -195,13 +195,16 @@ func (r *reader) context(fields map[string]*yaml.Node) {
 			r.fail(n, "list %s of %s is given twice", name, language)
 		}
 		for _, item := range r.texts(n) {
+			if strings.Contains(item.text, "<") {
+				r.errs = append(r.errs, fmt.Errorf("%s: a list can't refer to another", item.at))
+			}
 			lists[name] = append(lists[name], item.text)
 		}
 	}
 }
 
 func (r *reader) bank(fields map[string]*yaml.Node) {
-	r.only(fields, "bank", "signal", "language", "match", "score", "always", "also", "kind", "entries")
+	r.only(fields, "bank", "signal", "language", "match", "gap", "score", "always", "also", "kind", "entries")
 	b := bank{name: r.text(fields["bank"])}
 	for key, to := range map[string]*string{"signal": &b.signal, "language": &b.language} {
 		if fields[key] == nil {
@@ -236,6 +239,9 @@ func (r *reader) shared(e *entry, fields map[string]*yaml.Node) {
 		default:
 			r.fail(n, "match %q is none of exact, word, stem, variant, phrase-with-gap", n.Value)
 		}
+	}
+	if n := fields["gap"]; n != nil {
+		e.gap = r.count(n, 0, maxGap)
 	}
 	if n := fields["score"]; n != nil {
 		e.score = r.score(n)
@@ -292,9 +298,6 @@ func (r *reader) entry(n *yaml.Node, e entry) entry {
 	}
 	if t := fields["within"]; t != nil {
 		e.within = r.count(t, 1, maxWithin)
-	}
-	if t := fields["gap"]; t != nil {
-		e.gap = r.count(t, 0, maxGap)
 	}
 	if len(e.terms) == 0 {
 		r.fail(n, "an entry needs term or terms")

@@ -19,7 +19,7 @@ import (
 type slot []string
 
 // maxSequences bounds what alternatives of one term can multiply to.
-const maxSequences = 256
+const maxSequences = 1024
 
 // parseTerm gives the sequences of a term. lists holds the items of the lists that the
 // term may refer to.
@@ -67,59 +67,74 @@ func splitTerm(term string) []string {
 
 // expandPart gives the alternatives of one part of a term.
 func expandPart(part string, lists map[string][]string) ([]string, error) {
-	name, ok := listName(part)
-	if !ok {
-		return expandGroups(part)
-	}
-	items, known := lists[name]
-	if !known {
-		return nil, fmt.Errorf("there is no list %q in this language's context", name)
-	}
-	var all []string
-	for _, item := range items {
-		texts, err := expandGroups(item)
-		if err != nil {
-			return nil, fmt.Errorf("list %q: %w", name, err)
+	for {
+		before, rest, found := strings.Cut(part, "<")
+		if !found {
+			return expandGroups(part)
 		}
-		all = append(all, texts...)
+		name, after, closed := strings.Cut(rest, ">")
+		items, known := lists[name]
+		if !closed || !known {
+			return nil, fmt.Errorf("there is no list %q in this language's context", name)
+		}
+		part = before + "(" + strings.Join(items, "|") + ")" + after
 	}
-	return all, nil
 }
 
-func listName(part string) (string, bool) {
-	if len(part) > 2 && part[0] == '<' && part[len(part)-1] == '>' {
-		return part[1 : len(part)-1], true
-	}
-	return "", false
-}
-
-// expandGroups multiplies out every "(a|b|c)".
+// expandGroups multiplies out every "(a|b|c)", also one within another.
 func expandGroups(s string) ([]string, error) {
-	before, rest, found := strings.Cut(s, "(")
-	if !found {
-		if strings.ContainsAny(s, ")|<>") {
-			return nil, fmt.Errorf("stray %q in %q", s[strings.IndexAny(s, ")|<>")], s)
-		}
+	open := strings.IndexAny(s, "()|<>")
+	if open < 0 {
 		return []string{s}, nil
 	}
-	group, after, closed := strings.Cut(rest, ")")
-	if !closed || strings.Contains(group, "(") {
-		return nil, fmt.Errorf("brackets in %q are not closed, or one within another", s)
+	choices, after, ok := cutGroup(s[open:])
+	if !ok {
+		return nil, fmt.Errorf("stray %q in %q", s[open], s)
 	}
 	tails, err := expandGroups(after)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
-	for _, choice := range strings.Split(group, "|") {
-		for _, tail := range tails {
-			all = append(all, before+choice+tail)
+	for _, choice := range choices {
+		heads, err := expandGroups(choice)
+		if err != nil {
+			return nil, err
+		}
+		if len(all)+len(heads)*len(tails) > maxSequences {
+			return nil, fmt.Errorf("%q has more than %d combinations", s, maxSequences)
+		}
+		for _, head := range heads {
+			for _, tail := range tails {
+				all = append(all, s[:open]+head+tail)
+			}
 		}
 	}
-	if len(all) > maxSequences {
-		return nil, fmt.Errorf("%q has more than %d combinations", s, maxSequences)
-	}
 	return all, nil
+}
+
+// cutGroup cuts "(a|b)rest" into its choices and the rest.
+func cutGroup(s string) (choices []string, after string, ok bool) {
+	depth, from := 0, 1
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		if i == 0 && depth == 0 {
+			return nil, "", false
+		}
+		switch {
+		case depth == 0:
+			return append(choices, s[from:i]), s[i+1:], true
+		case depth == 1 && s[i] == '|':
+			choices = append(choices, s[from:i])
+			from = i + 1
+		}
+	}
+	return nil, "", false
 }
 
 // slots gathers the alternatives of one word into one slot; an empty alternative and
