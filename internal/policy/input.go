@@ -42,6 +42,7 @@ type Subject struct {
 	Country     string      `json:"country,omitempty"`
 	Region      string      `json:"region,omitempty"` // ISO 3166-2, for example US-CA
 	AccountDays *int        `json:"account_days,omitempty"`
+	LocalHour   *int        `json:"local_hour,omitempty"` // 0 to 23 at the event's time; nil is unknown
 }
 
 // Member is a named recipient.

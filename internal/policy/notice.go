@@ -1,0 +1,174 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/breakwater-project/breakwater/decision"
+)
+
+// notice is what to tell a person, in each language that there is.
+type notice struct {
+	id       string
+	Audience string            `json:"audience"`
+	Title    map[string]string `json:"title"`
+	Body     map[string]string `json:"body"`
+	Topics   []string          `json:"topics,omitempty"`
+	topics   []*yaml.Node
+	// help is the topics' resources by country, the local ones first; "" has
+	// those for anywhere.
+	help map[string][]decision.Resource
+}
+
+// resource is a place to turn to about a topic, in some countries or, with
+// "*", anywhere.
+type resource struct {
+	Topic     string   `json:"topic"`
+	Countries []string `json:"countries"`
+	decision.Resource
+}
+
+var (
+	languagePattern = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
+	urlPattern      = regexp.MustCompile(`^https://[^\s/]+(/\S*)?$`)
+	phonePattern    = regexp.MustCompile(`^[0-9+*#() -]{2,30}$`)
+)
+
+func (f *file) resource(n *yaml.Node) resource {
+	var r resource
+	f.fields(n, "topic, countries, name, url, phone", func(key string, v *yaml.Node) bool {
+		switch key {
+		case "topic":
+			r.Topic = f.matching(v, idPattern, "a topic, for example self_harm")
+		case "countries":
+			f.items(v, func(item *yaml.Node) { r.Countries = append(r.Countries, f.countryOrAny(item)) })
+		case "name":
+			r.Name = f.string(v)
+		case "url":
+			r.URL = f.matching(v, urlPattern, "an https address")
+		case "phone":
+			r.Phone = f.matching(v, phonePattern, "a telephone number")
+		default:
+			return false
+		}
+		return true
+	})
+	if n.Kind == yaml.MappingNode && (r.Topic == "" || len(r.Countries) == 0 || r.Name == "" || r.URL == "" && r.Phone == "") {
+		f.fault(n, "a resource needs topic, countries (\"*\" is anywhere), name, and url or phone")
+	}
+	return r
+}
+
+func (f *file) countryOrAny(n *yaml.Node) string {
+	code := f.string(n)
+	if code != "" && code != "*" && !isCountry(code) {
+		f.fault(n, "%q must be an ISO 3166-1 country, for example GB, or \"*\"", code)
+	}
+	return code
+}
+
+func (f *file) notice(id string, n *yaml.Node) *notice {
+	it := &notice{id: id}
+	f.fields(n, "audience, title, body, topics", func(key string, v *yaml.Node) bool {
+		switch key {
+		case "audience":
+			it.Audience = f.oneOf(v, "actor", "viewer")
+		case "title":
+			it.Title = f.translations(v)
+		case "body":
+			it.Body = f.translations(v)
+		case "topics":
+			f.items(v, func(item *yaml.Node) {
+				it.Topics = append(it.Topics, f.matching(item, idPattern, "a topic, for example self_harm"))
+				it.topics = append(it.topics, item)
+			})
+		default:
+			return false
+		}
+		return true
+	})
+	if n.Kind == yaml.MappingNode && (it.Audience == "" || it.Title == nil || it.Body == nil) {
+		f.fault(n, "notice %s needs audience, title and body", id)
+	}
+	for language := range it.Title {
+		if it.Body[language] == "" {
+			f.fault(n, "notice %s has a title but no body in %s", id, language)
+		}
+	}
+	for language := range it.Body {
+		if it.Title[language] == "" {
+			f.fault(n, "notice %s has a body but no title in %s", id, language)
+		}
+	}
+	return it
+}
+
+func (f *file) translations(n *yaml.Node) map[string]string {
+	texts := map[string]string{}
+	f.fields(n, "language tags, en among them", func(key string, v *yaml.Node) bool {
+		if !languagePattern.MatchString(key) {
+			return false
+		}
+		texts[key] = f.string(v)
+		return true
+	})
+	if _, ok := texts["en"]; !ok && n.Kind == yaml.MappingNode {
+		f.fault(n, "en is required: it is what other languages fall back to")
+	}
+	return texts
+}
+
+// link finds the notice's resources for every country.
+func (n *notice) link(resources []resource) {
+	n.help = map[string][]decision.Resource{"": n.pick(resources, "*")}
+	for _, r := range resources {
+		for _, country := range r.Countries {
+			if _, done := n.help[country]; done || country == "*" || !slices.Contains(n.Topics, r.Topic) {
+				continue
+			}
+			n.help[country] = n.pick(resources, country, "*")
+		}
+	}
+}
+
+func (n *notice) pick(resources []resource, countries ...string) []decision.Resource {
+	picked := []decision.Resource{}
+	for _, country := range countries {
+		for _, topic := range n.Topics {
+			for _, r := range resources {
+				if r.Topic == topic && slices.Contains(r.Countries, country) && !slices.Contains(picked, r.Resource) {
+					picked = append(picked, r.Resource)
+				}
+			}
+		}
+	}
+	return picked
+}
+
+// in is the notice for a person of that language and country.
+func (n *notice) in(language, country string) *decision.Notice {
+	language = n.language(language)
+	help, ok := n.help[country]
+	if !ok {
+		help = n.help[""]
+	}
+	return &decision.Notice{
+		Audience: n.Audience, Language: language,
+		Title: n.Title[language], Body: n.Body[language], Resources: help,
+	}
+}
+
+// language is the nearest to tag that the notice has: the tag itself, then
+// shorter and shorter ones, then English.
+func (n *notice) language(tag string) string {
+	for tag != "" {
+		if _, ok := n.Title[tag]; ok {
+			return tag
+		}
+		tag = tag[:max(strings.LastIndexByte(tag, '-'), 0)]
+	}
+	return "en"
+}
