@@ -22,7 +22,9 @@ func effectKeys(kind decision.EffectKind) []string {
 		return []string{"to!"}
 	case decision.Restrict:
 		return []string{"feature!", "target", "hours"}
-	case decision.Preserve, decision.Demonetise:
+	case decision.Demonetise:
+		return []string{"target", "hours"}
+	case decision.Preserve:
 		return []string{"target"}
 	}
 	return nil

@@ -43,7 +43,7 @@ func features() []feature {
 	return []feature{
 		on("account_allowed"), on("ai_companion"), {name: "ai_break_minutes", kind: minutes},
 		on("autoplay"), {name: "break_reminder_minutes", kind: minutes}, on("camera"),
-		on("comments_from_strangers"), on("contact_sync"),
+		pick("comments_from_strangers", "on", "confirm", "off"), on("contact_sync"),
 		on("discoverable"), pick("dm_from_strangers", "on", "confirm", "off"), on("download_by_others"),
 		on("ephemeral_prompts"), on("group_add_without_consent"), on("live_contact"), on("live_gifts"),
 		on("live_start"), on("location"), on("loot_boxes"), on("microphone"), on("network_prompts"),
