@@ -1,0 +1,157 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
+)
+
+// Query says which entries to scan. A zero field asks for nothing.
+type Query struct {
+	From, To time.Time // [From, To), by SeqTime
+	After    int64     // only entries with a higher Seq: where an earlier scan ended
+	Limit    int       // 0 is no limit
+
+	Type    event.Type
+	Outcome *decision.Outcome // of the act itself
+	Rule    string            // entries in which this rule applied
+	Kind    string            // entries with a reason of this kind of harm
+	Band    event.Band        // entries in which this band met anything but allow; BandUnknown asks for nothing
+}
+
+// tags are what an entry that is not a plain allow is found by.
+func tags(e *Entry) []string {
+	var found []string
+	add := func(tag string) {
+		for _, t := range found {
+			if t == tag {
+				return
+			}
+		}
+		found = append(found, tag)
+	}
+	for _, r := range e.Decision.Reasons {
+		add("rule:" + r.Rule)
+		if r.Kind != "" {
+			add("kind:" + string(r.Kind))
+		}
+	}
+	for _, b := range e.Decision.Bands {
+		if b.Outcome != decision.Allow {
+			add(bandTag(b.Band))
+		}
+	}
+	for _, m := range e.Decision.Members {
+		if m.Outcome != decision.Allow {
+			add(bandTag(m.Band))
+		}
+	}
+	return found
+}
+
+func bandTag(b event.Band) string { return "band:" + b.String() }
+
+// tags are those that an entry must have, the rarest first.
+func (q *Query) tags() []string {
+	var want []string
+	if q.Rule != "" {
+		want = append(want, "rule:"+q.Rule)
+	}
+	if q.Kind != "" {
+		want = append(want, "kind:"+q.Kind)
+	}
+	if q.Band != event.BandUnknown {
+		want = append(want, bandTag(q.Band))
+	}
+	return want
+}
+
+// page is how many entries are read at a time.
+const page = 500
+
+// Scan calls f for the entries that match, in order of Seq, until f fails or
+// the limit is reached. It reads a page at a time and holds nothing open
+// while f runs. Entries that are younger than Settle may appear behind one
+// that was scanned already.
+func (l *Log) Scan(ctx context.Context, q Query, f func(Entry) error) error {
+	left := q.Limit
+	if left <= 0 {
+		left = math.MaxInt
+	}
+	for left > 0 {
+		entries, err := q.read(ctx, l.db.Read, min(left, page))
+		if err == nil {
+			err = finish(ctx, l.db.Read, entries...)
+		}
+		if err != nil {
+			return fmt.Errorf("journal: scan: %w", err)
+		}
+		for i := range entries {
+			if err := f(entries[i].Entry); err != nil {
+				return err
+			}
+		}
+		if len(entries) < min(left, page) {
+			return nil
+		}
+		left -= len(entries)
+		q.After = entries[len(entries)-1].Seq
+	}
+	return nil
+}
+
+// read reads the first entries that match, as they are stored.
+func (q *Query) read(ctx context.Context, from queryer, limit int) ([]*stored, error) {
+	text, args := q.sql(limit)
+	rows, err := from.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	var entries []*stored
+	err = each(rows, func() error {
+		t := new(stored)
+		entries = append(entries, t)
+		return t.scan(rows)
+	})
+	return entries, err
+}
+
+// sql selects from the rarest tag that is asked for, else from the entries.
+func (q *Query) sql(limit int) (text string, args []any) {
+	var where []string
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	from, seq := "journal_entry e", "e.seq"
+	for i, tag := range q.tags() {
+		if i == 0 {
+			from, seq = "journal_tag t JOIN journal_entry e ON e.seq = t.seq", "t.seq"
+			where = append(where, "t.tag = "+arg(tag))
+			continue
+		}
+		where = append(where, "EXISTS (SELECT 1 FROM journal_tag x WHERE x.tag = "+arg(tag)+" AND x.seq = t.seq)")
+	}
+	after, before := q.After, int64(math.MaxInt64)
+	if !q.From.IsZero() {
+		after = max(after, firstSeq(q.From)-1)
+	}
+	if !q.To.IsZero() {
+		before = firstSeq(q.To)
+	}
+	where = append(where, seq+" > "+arg(after), seq+" < "+arg(before))
+	if q.Type != "" {
+		where = append(where, "e.type = "+arg(string(q.Type)))
+	}
+	if q.Outcome != nil {
+		where = append(where, "e.outcome = "+arg(int64(*q.Outcome)))
+	}
+	return "SELECT " + entryColumns + " FROM " + from + " WHERE " + strings.Join(where, " AND ") +
+		" ORDER BY " + seq + " LIMIT " + arg(limit), args
+}

@@ -1,0 +1,267 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/breakwater-project/breakwater/event"
+)
+
+// writer writes one batch in one transaction.
+type writer struct {
+	ctx      context.Context
+	tx       *sql.Tx
+	instance int64
+}
+
+// insert writes the entries that are not there yet, with their tags and
+// counts, and fills in every request's results.
+func (w *writer) insert(batch []*request) error {
+	var all []*sealed
+	for _, r := range batch {
+		r.results = make([]Appended, len(r.entries))
+		for i := range r.entries {
+			all = append(all, &r.entries[i])
+		}
+	}
+	there, err := w.entries(all)
+	if err != nil {
+		return fmt.Errorf("entries: %w", err)
+	}
+	fresh := make([]*sealed, 0, len(all))
+	for _, r := range batch {
+		for i := range r.entries {
+			s := &r.entries[i]
+			if t, ok := there[s.key]; ok && t.Seq != s.Seq {
+				r.results[i] = Appended{t.against(s), &t.Entry}
+				continue
+			}
+			r.results[i] = Appended{Fresh, s.Entry}
+			fresh = append(fresh, s)
+		}
+	}
+	if err := w.tags(fresh); err != nil {
+		return fmt.Errorf("tags: %w", err)
+	}
+	if err := w.counts(fresh); err != nil {
+		return fmt.Errorf("counts: %w", err)
+	}
+	return nil
+}
+
+// rowsAt is how many rows one statement inserts: few texts, so that an engine
+// that remembers statements by their text does.
+var rowsAt = [...]int{64, 16, 4, 1}
+
+// inRows calls exec with the parts of n rows that one statement each inserts.
+func inRows(n int, exec func(from, to int) error) error {
+	for from := 0; from < n; {
+		for _, size := range rowsAt {
+			if size <= n-from {
+				if err := exec(from, from+size); err != nil {
+					return err
+				}
+				from += size
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// values is "($1,$2),($3,$4)" for two rows of two columns.
+func values(rows, columns int) string {
+	var b strings.Builder
+	for i := range rows * columns {
+		switch {
+		case i == 0:
+			b.WriteByte('(')
+		case i%columns == 0:
+			b.WriteString("),(")
+		default:
+			b.WriteByte(',')
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(i + 1))
+	}
+	return b.String() + ")"
+}
+
+// entries inserts what is not there, and gives what was there in the way of
+// any of them. Where every row went in, nothing was.
+func (w *writer) entries(all []*sealed) (there map[[16]byte]*stored, err error) {
+	const columns = 11
+	args := make([]any, 0, rowsAt[0]*columns)
+	err = inRows(len(all), func(from, to int) error {
+		args = args[:0]
+		for _, s := range all[from:to] {
+			args = append(args, s.Seq, s.key[:], s.mark[:], bytesOrNil(s.ContentDigest), string(s.Decision.Type),
+				int64(s.Decision.Outcome), s.Actor, s.Content, string(s.Encoded), string(s.Input), s.shadow)
+		}
+		res, err := w.tx.ExecContext(w.ctx, `
+			INSERT INTO journal_entry (seq, key, body, content_digest, type, outcome, actor, content, decision, input, shadow)
+			VALUES `+values(to-from, columns)+` ON CONFLICT (key) DO NOTHING`, args...)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		if err != nil || int(n) == to-from {
+			return err
+		}
+		return w.lookUp(all[from:to], &there)
+	})
+	return there, err
+}
+
+// lookUp adds the stored entries that have the key of one of the given.
+func (w *writer) lookUp(some []*sealed, there *map[[16]byte]*stored) error {
+	args := make([]any, len(some))
+	for i, s := range some {
+		args[i] = s.key[:]
+	}
+	if *there == nil {
+		*there = make(map[[16]byte]*stored)
+	}
+	rows, err := w.tx.QueryContext(w.ctx, `SELECT `+entryColumns+`, e.key FROM journal_entry e WHERE e.key IN `+values(1, len(some)), args...)
+	if err != nil {
+		return err
+	}
+	var found []*stored
+	err = each(rows, func() error {
+		t, key := new(stored), []byte(nil)
+		if err := t.scan(rows, &key); err != nil {
+			return err
+		}
+		(*there)[[16]byte(key)] = t
+		found = append(found, t)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return finish(w.ctx, w.tx, found...)
+}
+
+func (w *writer) tags(fresh []*sealed) error {
+	var args []any
+	for _, s := range fresh {
+		for _, tag := range s.tags {
+			args = append(args, tag, s.Seq)
+		}
+	}
+	return inRows(len(args)/2, func(from, to int) error {
+		_, err := w.tx.ExecContext(w.ctx, `INSERT INTO journal_tag (tag, seq) VALUES `+values(to-from, 2), args[2*from:2*to]...)
+		return err
+	})
+}
+
+func bytesOrNil(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// entryColumns are what stored.scan reads.
+const entryColumns = `e.seq, e.body, e.content_digest, e.actor, e.content, e.decision, e.input, e.shadow`
+
+// stored is an entry as it was read. Its Decision and Shadow are there after
+// decode.
+type stored struct {
+	Entry
+	mark   []byte
+	shadow sql.NullString
+}
+
+// against says what an entry with the same key is, given what was there.
+func (t *stored) against(s *sealed) Status {
+	if string(t.mark) == string(s.mark[:]) {
+		return Duplicate
+	}
+	return Conflict
+}
+
+func (t *stored) scan(row interface{ Scan(...any) error }, more ...any) error {
+	var encoded, input string
+	err := row.Scan(append([]any{&t.Seq, &t.mark, &t.ContentDigest, &t.Actor, &t.Content, &encoded, &input, &t.shadow}, more...)...)
+	t.Encoded, t.Input = []byte(encoded), json.RawMessage(input)
+	return err
+}
+
+func (t *stored) decode() error {
+	if err := json.Unmarshal(t.Encoded, &t.Decision); err != nil {
+		return fmt.Errorf("decision %s: %w", ID(t.Seq), err)
+	}
+	if t.shadow.Valid {
+		if err := json.Unmarshal([]byte(t.shadow.String), &t.Shadow); err != nil {
+			return fmt.Errorf("shadow reasons of %s: %w", ID(t.Seq), err)
+		}
+	}
+	return nil
+}
+
+// finish makes entries that were read fit to be given out.
+func finish(ctx context.Context, q queryer, entries ...*stored) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	pending, err := erasures(ctx, q)
+	if err != nil {
+		return err
+	}
+	for _, t := range entries {
+		for i := range pending {
+			pending[i].apply(t)
+		}
+		if err := t.decode(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// each calls f for every row and closes rows.
+func each(rows *sql.Rows, f func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Get reads a decision by its id, or ErrNotFound.
+func (l *Log) Get(ctx context.Context, id string) (Entry, error) {
+	seq, ok := Seq(id)
+	if !ok {
+		return Entry{}, ErrNotFound
+	}
+	return l.one(ctx, `e.seq = $1`, seq)
+}
+
+// ByEvent reads the decision on an event by its type and id, or ErrNotFound.
+func (l *Log) ByEvent(ctx context.Context, typ event.Type, id string) (Entry, error) {
+	key := eventKey(string(typ), id)
+	return l.one(ctx, `e.key = $1`, key[:])
+}
+
+func (l *Log) one(ctx context.Context, where string, arg any) (Entry, error) {
+	var t stored
+	err := t.scan(l.db.Read.QueryRowContext(ctx, `SELECT `+entryColumns+` FROM journal_entry e WHERE `+where, arg))
+	if errors.Is(err, sql.ErrNoRows) {
+		return Entry{}, ErrNotFound
+	}
+	if err == nil {
+		err = finish(ctx, l.db.Read, &t)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("journal: read: %w", err)
+	}
+	return t.Entry, nil
+}
