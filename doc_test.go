@@ -226,6 +226,24 @@ func TestNoMachinePathsCatches(t *testing.T) {
 	}
 }
 
+// A test waits for what it waits for. It may sleep only on the clock of
+// testing/synctest, where a minute takes no time.
+func TestNoSleeping(t *testing.T) {
+	const sleep, synctest = "time." + "Sleep(", `"testing/synctest"`
+	for _, file := range tracked(t) {
+		if !strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), sleep) && !strings.Contains(string(text), synctest) {
+			t.Errorf("%s sleeps on the clock", file)
+		}
+	}
+}
+
 // tracked is every file that git knows.
 func tracked(t *testing.T) []string {
 	t.Helper()

@@ -117,6 +117,7 @@ func TestSnippetsRun(t *testing.T) {
 // runPage starts a server of its own for a page and runs its marked blocks in
 // order, in a folder that holds copies of what the commands may name.
 func runPage(t *testing.T, program string, blocks []block) {
+	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"examples", "policies"} {
 		if _, err := os.Stat(name); err == nil {

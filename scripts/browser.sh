@@ -16,5 +16,6 @@ compgen -G 'test/browser/*_test.go' >/dev/null || { echo "test/browser has no *_
 cd test/browser
 if ! cmp -s package-lock.json node_modules/.installed-lock.json; then
 	npm ci --no-audit --no-fund
+	mkdir -p node_modules # npm makes none for an empty list
 	cp package-lock.json node_modules/.installed-lock.json
 fi
