@@ -25,6 +25,7 @@ type test struct {
 	Counts     map[string]float64 `yaml:"counts"`
 	Labels     []string           `yaml:"labels"`
 	Missing    []string           `yaml:"missing"`
+	LocalHours map[string]int     `yaml:"local_hours"` // by id
 	Markets    []string           `yaml:"markets"`
 	Protective string             `yaml:"protective"`
 	Language   string             `yaml:"language"`

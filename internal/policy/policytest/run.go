@@ -196,8 +196,10 @@ func (t *test) input() policy.Input {
 	in := policy.InputOf(&t.event)
 	in.Protective, in.Markets, in.Language = t.youth, t.Markets, t.Language
 	resolve(&in.Actor, t.event.Actor.Age, t.youth)
+	in.Actor.LocalHour = t.localHour(t.event.Actor.ID)
 	for i := range in.Members {
 		resolve(&in.Members[i].Subject, t.event.Audience.Members[i].Age, t.youth)
+		in.Members[i].LocalHour = t.localHour(in.Members[i].ID)
 	}
 	for _, name := range sortedKeys(t.Signals) {
 		in.Signals = append(in.Signals, decision.Signal{Name: name, Score: t.Signals[name], Detector: "test"})
@@ -208,6 +210,13 @@ func (t *test) input() policy.Input {
 		in.Missing = append(in.Missing, policy.Missing{Input: input, Why: "test"})
 	}
 	return in
+}
+
+func (t *test) localHour(id string) *int {
+	if hour, ok := t.LocalHours[id]; ok {
+		return &hour
+	}
+	return nil
 }
 
 // resolve takes an age for what it says: its band's interval, and proof where
