@@ -1,0 +1,49 @@
+package policy_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/breakwater-project/breakwater/internal/policy"
+	"github.com/breakwater-project/breakwater/internal/policy/policytest"
+)
+
+// sink keeps the compiler from leaving out what is measured.
+var sink policy.Result
+
+func BenchmarkEval(b *testing.B) {
+	bundle, inputs, err := policytest.Workload(4096)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx := context.Background()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		sink = bundle.Eval(ctx, &inputs[i%len(inputs)])
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// TestEvalAllocations holds the hot path to its promise: under 20 allocations
+// an event, over a mix as platforms send it.
+func TestEvalAllocations(t *testing.T) {
+	bundle, inputs, err := policytest.Workload(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(bundle.Rules()); n != 22 {
+		t.Fatalf("the workload has %d rules, want 22", n)
+	}
+	ctx := context.Background()
+	perRun := testing.AllocsPerRun(5, func() {
+		for i := range inputs {
+			sink = bundle.Eval(ctx, &inputs[i])
+		}
+	})
+	if each := perRun / float64(len(inputs)); each >= 20 {
+		t.Errorf("%.1f allocations an event, want under 20", each)
+	} else {
+		t.Logf("%.1f allocations an event", each)
+	}
+}
