@@ -44,8 +44,10 @@ var sideways = map[edge]string{
 	{"client", "event"}:    "the client sends events",
 	{"client", "decision"}: "the client receives decisions",
 
-	{"internal/keys", "internal/db"}:  "keys are kept, hashed, in the database",
-	{"internal/queue", "internal/db"}: "jobs are put in the transaction of what they follow from",
+	{"internal/keys", "internal/db"}:       "keys are kept, hashed, in the database",
+	{"internal/queue", "internal/db"}:      "jobs are put in the transaction of what they follow from",
+	{"internal/web", "internal/keys"}:      "each request is checked against its key and role",
+	{"internal/web", "internal/telemetry"}: "each request is counted, timed and traced",
 }
 
 // alone use the standard library and the vocabulary only: they are what others
