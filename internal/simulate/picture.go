@@ -10,12 +10,12 @@ import (
 
 // Size of a picture, in pixels.
 const (
-	pictureWidth  = 192
-	pictureHeight = 120
-	shades        = 24
+	pictureWidth  = 320
+	pictureHeight = 200
+	shades        = 64
 )
 
-// picture draws a benign PNG of one to two thousand bytes: a sky that fades,
+// picture draws a benign PNG of two or three thousand bytes: a sky that fades,
 // with discs and hills.
 func picture(rnd *rand.Rand) []byte {
 	img := image.NewPaletted(image.Rect(0, 0, pictureWidth, pictureHeight), palette(rnd))
@@ -25,10 +25,10 @@ func picture(rnd *rand.Rand) []byte {
 		}
 	}
 	for range 1 + rnd.IntN(4) {
-		disc(img, rnd.IntN(pictureWidth), rnd.IntN(pictureHeight), 6+rnd.IntN(22), uint8(shades+rnd.IntN(3)))
+		disc(img, rnd.IntN(pictureWidth), rnd.IntN(pictureHeight), 10+rnd.IntN(34), uint8(shades+rnd.IntN(3)))
 	}
 	for hill := range 2 {
-		disc(img, rnd.IntN(pictureWidth), pictureHeight+90-hill*20, 110+rnd.IntN(30), uint8(shades+3+hill))
+		disc(img, rnd.IntN(pictureWidth), pictureHeight+150-hill*34, 180+rnd.IntN(50), uint8(shades+3+hill))
 	}
 	var b bytes.Buffer
 	if err := png.Encode(&b, img); err != nil {

@@ -1,0 +1,93 @@
+// Package console is what a person sees of a server in a browser: a live page
+// of events and of what each age is shown, behind a one-time link, or else a
+// plain page that says what the server is.
+//
+// Texts are kept in memory only, for the latest events only, and only while
+// Options.Live is on.
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
+)
+
+// Options say how the console behaves.
+type Options struct {
+	Live   bool             // show what arrives: for demos and for platforms under test
+	Secure bool             // the console is served over TLS: cookies travel on nothing else
+	Now    func() time.Time // time.Now unless set
+	Done   <-chan struct{}  // closed when the server begins to stop: ends the streams
+}
+
+// Console serves the pages. Make it with New; it is safe for concurrent use.
+type Console struct {
+	opts  Options
+	feed  *feed
+	doors *doors
+	pages pages
+
+	tick     time.Duration // between two messages of a stream
+	patience time.Duration // how long a browser may take to read one
+}
+
+// New is a console that has seen nothing yet.
+func New(opts Options) *Console {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Console{
+		opts: opts, feed: newFeed(), doors: newDoors(opts.Now), pages: loadPages(),
+		tick: 250 * time.Millisecond, patience: 10 * time.Second,
+	}
+}
+
+// Observe takes note of a decision for the live page. It copies what it needs
+// and never waits for a reader; without Options.Live it does nothing.
+func (c *Console) Observe(ev *event.Event, d *decision.Decision) {
+	if c.opts.Live {
+		c.feed.add(newCard(ev, d))
+	}
+}
+
+// Mount adds the console's routes: the page at "/", sign-in and sign-out, the
+// stream and the page's own files below /console/.
+func (c *Console) Mount(mux *http.ServeMux) {
+	mux.Handle("GET /{$}", guarded(c.home))
+	mux.Handle("GET /signin", guarded(c.signIn))
+	mux.Handle("POST /signout", guarded(c.signOut))
+	mux.Handle("GET /console/stream", guarded(c.stream))
+	mux.Handle("GET /console/{file}", guarded(c.asset))
+}
+
+// guarded sets the headers that every answer has: nothing from elsewhere,
+// nothing inline, nothing framed, nothing remembered by caches.
+func guarded(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
+			"img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "+
+			"frame-ancestors 'none'; require-trusted-types-for 'script'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		h.Set("Cache-Control", "no-store")
+		next(w, r)
+	})
+}
+
+func (c *Console) home(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case !c.opts.Live:
+		c.pages.show(w, http.StatusOK, "landing")
+	case !c.signedIn(r):
+		c.pages.show(w, http.StatusForbidden, "signedout")
+	default:
+		c.pages.show(w, http.StatusOK, "live")
+	}
+}
