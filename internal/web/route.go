@@ -1,0 +1,372 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"mime"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/time/rate"
+
+	"github.com/breakwater-project/breakwater/internal/fault"
+	"github.com/breakwater-project/breakwater/internal/keys"
+)
+
+const jsonType = "application/json"
+
+// route is an operation and what is counted of it.
+type route struct {
+	api   *API
+	op    Operation
+	reads bool // the body, before serve
+	serve func(*request, *http.Request)
+
+	answered sync.Map // of status → prometheus.Counter
+	duration prometheus.Observer
+	bodies   sync.Pool // of *bytes.Buffer
+	warn     rate.Sometimes
+}
+
+// route adds an operation to the mux.
+func (a *API) route(op Operation, reads bool, serve func(*request, *http.Request)) {
+	t := &route{
+		api: a, op: op, reads: reads, serve: serve,
+		duration: a.duration.WithLabelValues(op.ID),
+		bodies:   sync.Pool{New: func() any { return new(bytes.Buffer) }},
+		warn:     rate.Sometimes{First: 1, Interval: time.Second},
+	}
+	a.methods[op.Method] = true
+	a.mux.Handle(strings.TrimSpace(op.Method+" "+op.Path), t)
+}
+
+// ServeHTTP is the order in which every request is treated.
+func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := &request{ResponseWriter: w, route: t, started: t.api.options.Now()}
+	defer q.end()
+	q.head(r)
+	ctx := context.WithValue(r.Context(), requestKey{}, q)
+	ctx, span := t.trace(ctx, r)
+	if span != nil {
+		defer func() { endSpan(span, q.status) }()
+	}
+	ctx, err := q.admit(ctx, r)
+	if err != nil {
+		q.refuse(err)
+		return
+	}
+	if t.reads {
+		buffer := t.bodies.Get().(*bytes.Buffer)
+		defer t.reuse(buffer)
+		if err := q.read(r, buffer); err != nil {
+			q.refuse(err)
+			return
+		}
+	}
+	if t.op.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.op.Timeout)
+		defer cancel()
+	}
+	r = r.WithContext(ctx)
+	if t.reads {
+		r.Body = io.NopCloser(bytes.NewReader(q.body))
+	}
+	t.serve(q, r)
+}
+
+// keepBuffer is the largest buffer that waits for another request, in bytes.
+const keepBuffer = 1 << 20
+
+func (t *route) reuse(b *bytes.Buffer) {
+	if b.Cap() <= keepBuffer {
+		b.Reset()
+		t.bodies.Put(b)
+	}
+}
+
+// trace begins a span under the caller's, if traces are on.
+func (t *route) trace(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
+	if t.api.tracer == nil {
+		return ctx, nil
+	}
+	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+	return t.api.tracer.Start(ctx, t.op.ID, trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(attribute.String("http.route", t.op.Path)))
+}
+
+func endSpan(span trace.Span, status int) {
+	span.SetAttributes(attribute.Int("http.response.status_code", status))
+	span.End()
+}
+
+// request is one request under way: the writer of its answer, and what is
+// known of it.
+type request struct {
+	http.ResponseWriter
+
+	route     *route
+	started   time.Time
+	id        string
+	principal keys.Principal
+	limiter   *rate.Limiter // nil if public
+	body      []byte
+	status    int // 0 until the answer has begun
+}
+
+type requestKey struct{}
+
+// current is the request of ctx.
+func current(ctx context.Context) *request {
+	q, _ := ctx.Value(requestKey{}).(*request)
+	return q
+}
+
+// RequestID is the id that the answer to this request carries in X-Request-Id,
+// for log lines; "" outside of a request.
+func RequestID(ctx context.Context) string {
+	if q := current(ctx); q != nil {
+		return q.id
+	}
+	return ""
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (q *request) Unwrap() http.ResponseWriter { return q.ResponseWriter }
+
+// WriteHeader begins the answer.
+func (q *request) WriteHeader(status int) {
+	if q.status == 0 && status >= 200 {
+		q.status = status
+	}
+	q.ResponseWriter.WriteHeader(status)
+}
+
+// Write continues the answer.
+func (q *request) Write(b []byte) (int, error) {
+	if q.status == 0 {
+		q.status = http.StatusOK
+	}
+	return q.ResponseWriter.Write(b)
+}
+
+// head sets the headers that every answer has.
+func (q *request) head(r *http.Request) {
+	if q.id = r.Header.Get("X-Request-Id"); !plainID(q.id) {
+		q.id = strconv.FormatUint(rand.Uint64(), 36)
+	}
+	h := q.Header()
+	h.Set("X-Request-Id", q.id)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+}
+
+// plainID is whether a caller's request id may stand in a log.
+func plainID(id string) bool {
+	for _, c := range []byte(id) {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 64
+}
+
+// admit finds out who calls, whether they may, and charges one event. From
+// here on nothing can see the key.
+func (q *request) admit(ctx context.Context, r *http.Request) (context.Context, error) {
+	op := &q.route.op
+	if op.Public {
+		return ctx, nil
+	}
+	credential := takeCredential(r, op.KeyInQuery)
+	if credential == "" {
+		return nil, fault.New(fault.Unauthorized, "Send an API key: Authorization: Bearer KEY.")
+	}
+	p, err := q.route.api.options.Authenticate(ctx, credential)
+	switch {
+	case errors.Is(err, keys.ErrUnknown):
+		return nil, fault.New(fault.Unauthorized, "The API key is unknown or revoked.")
+	case err != nil:
+		return nil, fault.Busy(err, time.Second, "API keys cannot be checked right now.")
+	}
+	q.principal = p
+	if !p.May(op.Roles...) || op.Only && !p.Has(op.Roles...) {
+		return nil, fault.Newf(fault.Forbidden, "This needs a key of role %s.", roleNames(op.Roles))
+	}
+	q.limiter = q.route.api.limiter(p.ID)
+	ctx = keys.With(ctx, &q.principal)
+	return ctx, q.charge(1)
+}
+
+// takeCredential removes the key from the request and returns it.
+func takeCredential(r *http.Request, inQuery bool) string {
+	credential := ""
+	if scheme, key, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		credential = strings.TrimSpace(key)
+	}
+	r.Header.Del("Authorization")
+	if !inQuery || !strings.Contains(r.URL.RawQuery, "key=") {
+		return credential
+	}
+	query := r.URL.Query()
+	if credential == "" {
+		credential = query.Get("key")
+	}
+	query.Del("key")
+	r.URL.RawQuery = query.Encode()
+	r.RequestURI = "" // has the key as well
+	return credential
+}
+
+func roleNames(roles []keys.Role) string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = string(role)
+	}
+	return strings.Join(names, " or ")
+}
+
+// read fills q.body, and checks it if it is JSON.
+func (q *request) read(r *http.Request, buffer *bytes.Buffer) error {
+	op := &q.route.op
+	mediaType := r.Header.Get("Content-Type")
+	if !accepted(mediaType, op.Accepts) {
+		return fault.Newf(fault.Unsupported, "Send the body as %s.", strings.Join(op.Accepts, " or "))
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return fault.New(fault.Unsupported, "Send the body without Content-Encoding.")
+	}
+	if r.ContentLength > op.BodyLimit {
+		return tooLarge(op.BodyLimit)
+	}
+	if r.ContentLength > 0 {
+		buffer.Grow(int(r.ContentLength) + bytes.MinRead) // ReadFrom wants room to see the end
+	}
+	if _, err := buffer.ReadFrom(http.MaxBytesReader(q, r.Body, op.BodyLimit)); err != nil {
+		var over *http.MaxBytesError
+		if errors.As(err, &over) {
+			return tooLarge(op.BodyLimit)
+		}
+		return fault.Wrap(fault.Malformed, err, "The body could not be read to its end.")
+	}
+	q.body = buffer.Bytes()
+	if len(q.body) == 0 {
+		return fault.New(fault.Malformed, "A body is needed.")
+	}
+	if mediaType == "" || isJSON(mediaType) {
+		if err := CheckJSON(q.body); err != nil {
+			return fault.Wrap(fault.Malformed, err, "The body is not acceptable JSON: "+err.Error()+".")
+		}
+	}
+	return nil
+}
+
+func tooLarge(limit int64) error {
+	return fault.Newf(fault.TooLarge, "The body may have at most %d bytes.", limit)
+}
+
+func isJSON(mediaType string) bool {
+	if mediaType == jsonType {
+		return true
+	}
+	name, _, _ := strings.Cut(mediaType, ";")
+	name = strings.ToLower(strings.TrimSpace(name))
+	return name == jsonType || strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+json")
+}
+
+// accepted is whether a body of mediaType, none being JSON, is of one of the
+// types of an operation.
+func accepted(mediaType string, types []string) bool {
+	if mediaType == "" {
+		mediaType = jsonType
+	}
+	name, parameters, err := jsonType, map[string]string(nil), error(nil)
+	if mediaType != jsonType {
+		name, parameters, err = mime.ParseMediaType(mediaType)
+	}
+	if err != nil {
+		return false
+	}
+	if charset := parameters["charset"]; charset != "" && isJSON(name) && !strings.EqualFold(charset, "utf-8") {
+		return false
+	}
+	family, _, _ := strings.Cut(name, "/")
+	for _, t := range types {
+		if t == name || t == "*/*" || t == family+"/*" || t == jsonType && isJSON(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// write answers with encoded bytes.
+func (q *request) write(status int, mediaType string, body []byte) {
+	h := q.Header()
+	if len(body) > 0 {
+		h.Set("Content-Type", mediaType)
+	}
+	if status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	q.WriteHeader(status)
+	if len(body) > 0 {
+		q.Write(body) // fails if the caller has gone
+	}
+}
+
+// end counts the request. A panic becomes a problem, or breaks the connection
+// if the answer has begun.
+func (q *request) end() {
+	v := recover()
+	if v != nil && v != http.ErrAbortHandler {
+		q.logPanic(v)
+		if q.status == 0 {
+			q.refuse(fault.New(fault.Internal, ""))
+			v = nil
+		}
+	}
+	if q.status == 0 {
+		q.status = http.StatusOK
+	}
+	q.count()
+	if v != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (q *request) count() {
+	t := q.route
+	c, ok := t.answered.Load(q.status)
+	if !ok {
+		c, _ = t.answered.LoadOrStore(q.status, t.api.requests.WithLabelValues(t.op.ID, strconv.Itoa(q.status)))
+	}
+	c.(prometheus.Counter).Inc()
+	t.duration.Observe(t.api.options.Now().Sub(q.started).Seconds())
+}
+
+// logPanic says where the program broke. What it panicked with is named only
+// if the runtime did: anything else may hold what a person wrote.
+func (q *request) logPanic(v any) {
+	what := fmt.Sprintf("a %T", v)
+	if err, ok := v.(runtime.Error); ok {
+		what = err.Error()
+	}
+	q.route.api.options.Log.Error("panic", slog.String("operation", q.route.op.ID), slog.String("request", q.id),
+		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+}
