@@ -113,3 +113,16 @@ func (p *places) mask(names []string) mask {
 	}
 	return m
 }
+
+// PlacesOf lists the jurisdictions with rules of their own in b that hold for
+// s: all of them if its country is unknown.
+func (b *Bundle) PlacesOf(s Subject) []string {
+	m := b.placesOf(s, nil)
+	var names []string
+	for i, name := range b.places.names {
+		if m[i/64]&(1<<(i%64)) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}

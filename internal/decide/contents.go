@@ -1,0 +1,192 @@
+package decide
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/internal/db"
+	"github.com/breakwater-project/breakwater/internal/journal"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations makes this package's tables.
+func Migrations() db.Source { return db.Source{Package: "decide", FS: migrations} }
+
+// Contents remembers the latest vector of each published item, and what each
+// viewer asked to see less of.
+type Contents struct {
+	db  *db.DB
+	key [32]byte
+	now func() time.Time
+}
+
+// NewContents is over the tables that Migrations makes. The key marks authors
+// without naming them.
+func NewContents(d *db.DB, key [32]byte, now func() time.Time) *Contents {
+	return &Contents{db: d, key: key, now: now}
+}
+
+// mark stands for an account in the feed's tables, so that an erasure need
+// not visit every item the account ever published.
+func (c *Contents) mark(account string) string {
+	mac := hmac.New(sha256.New, c.key[:])
+	mac.Write([]byte("author " + account))
+	return hex.EncodeToString(mac.Sum(nil)[:12])
+}
+
+// vector is the stored outcome of one item for each band.
+type vector struct {
+	seq    int64
+	author string              // mark
+	bands  [6]decision.Outcome // youngest first
+	kinds  []string
+	places []string
+	policy string
+}
+
+// put stores the vector of an entry, unless a later decision is there already.
+func (c *Contents) put(ctx context.Context, tx *sql.Tx, entry *journal.Entry) error {
+	d := &entry.Decision
+	var bands [6]byte
+	for i, b := range d.Bands {
+		bands[i] = '0' + byte(b.Outcome)
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO decide_content (content, seq, author, bands, kinds, places, policy)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (content) DO UPDATE SET
+			seq = excluded.seq, author = excluded.author, bands = excluded.bands,
+			kinds = excluded.kinds, places = excluded.places, policy = excluded.policy
+		WHERE excluded.seq > decide_content.seq`,
+		entry.Content, entry.Seq, c.mark(entry.Actor), string(bands[:]),
+		joinKinds(d.Reasons), strings.Join(d.Jurisdictions, ","), policyMark(d.Policy.Digest))
+	return err
+}
+
+// policyMark is enough of a bundle's digest to tell that it has changed.
+func policyMark(digest string) string {
+	return strings.TrimPrefix(digest, "sha256:")[:16]
+}
+
+// chunk bounds how many placeholders one statement has.
+const chunk = 500
+
+// get reads the vectors of the items that have one.
+func (c *Contents) get(ctx context.Context, items []string) (map[string]vector, error) {
+	found := make(map[string]vector, len(items))
+	for part := range chunks(items) {
+		rows, err := c.db.Read.QueryContext(ctx,
+			`SELECT content, seq, author, bands, kinds, places, policy FROM decide_content WHERE content IN (`+placeholders(1, len(part))+`)`,
+			anys(part)...)
+		if err != nil {
+			return nil, fmt.Errorf("decide: vectors: %w", err)
+		}
+		err = each(rows, func() error {
+			var id, bands, kinds, places string
+			var v vector
+			if err := rows.Scan(&id, &v.seq, &v.author, &bands, &kinds, &places, &v.policy); err != nil {
+				return err
+			}
+			if len(bands) != len(v.bands) {
+				return fmt.Errorf("vector of %d bands", len(bands))
+			}
+			for i := range v.bands {
+				v.bands[i] = decision.Outcome(bands[i] - '0')
+			}
+			v.kinds, v.places = split(kinds), split(places)
+			found[id] = v
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("decide: vectors: %w", err)
+		}
+	}
+	return found, nil
+}
+
+// seeLess notes that viewer wants less of an item, its author and its kinds.
+func (c *Contents) seeLess(ctx context.Context, viewer, item string) error {
+	about := []string{"item:" + item}
+	vectors, err := c.get(ctx, []string{item})
+	if err != nil {
+		return err
+	}
+	if v, ok := vectors[item]; ok {
+		about = append(about, "author:"+v.author)
+		for _, kind := range v.kinds {
+			about = append(about, "kind:"+kind)
+		}
+	}
+	return c.db.Tx(ctx, func(tx *sql.Tx) error {
+		for _, a := range about {
+			if _, err := tx.ExecContext(ctx, `
+				INSERT INTO decide_less (viewer, about, times, at) VALUES ($1, $2, 1, $3)
+				ON CONFLICT (viewer, about) DO UPDATE SET times = decide_less.times + 1, at = excluded.at`,
+				viewer, a, c.now().UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lessFor is how long a wish to see less holds.
+const lessFor = 90 * 24 * time.Hour
+
+// less reads what viewer asked to see less of: how often, by what it is about.
+func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, error) {
+	if viewer == "" {
+		return nil, nil
+	}
+	rows, err := c.db.Read.QueryContext(ctx, `SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`,
+		viewer, c.now().Add(-lessFor).UnixMicro())
+	if err != nil {
+		return nil, fmt.Errorf("decide: see less: %w", err)
+	}
+	less := map[string]int{}
+	err = each(rows, func() error {
+		var about string
+		var times int
+		if err := rows.Scan(&about, &times); err != nil {
+			return err
+		}
+		less[about] = times
+		return nil
+	})
+	return less, err
+}
+
+// Erase removes an account's wishes, in the erasure's transaction. Vectors of
+// its published items stay, nameless: they protect whoever may still see them.
+func (c *Contents) Erase(ctx context.Context, tx *sql.Tx, account string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM decide_less WHERE viewer = $1`, account)
+	return err
+}
+
+// each calls scan for every row and closes rows.
+func each(rows *sql.Rows, scan func() error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func split(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, ",")
+}

@@ -1,0 +1,305 @@
+// Package decide is the spine: an event comes in, a durable decision goes
+// out. Engine.Decide is the product's sentence; every feature hangs off it.
+package decide
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/detect"
+	"github.com/breakwater-project/breakwater/internal/journal"
+	"github.com/breakwater-project/breakwater/internal/label"
+	"github.com/breakwater-project/breakwater/internal/policy"
+)
+
+// Engine decides events. All fields but Observe, Metrics and Log are required;
+// it is safe for concurrent use.
+type Engine struct {
+	Accounts *age.Accounts
+	Labels   *label.Labels
+	Detect   *detect.Set
+	Policy   *policy.Holder
+	Journal  *journal.Log
+	Contents *Contents
+	Vault    *Vault
+
+	Youngest   event.Band // the youngest band the operator admits: what unknown ages are taken for
+	Markets    []string   // jurisdictions served besides those of the people involved
+	ContentKey [32]byte   // keys the digests of content
+
+	Now     func() time.Time
+	Observe func(*event.Event, *decision.Decision) // must not block
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Answer is a decision and its JSON, encoded once for the journal and the caller.
+type Answer struct {
+	Decision decision.Decision
+	Encoded  []byte
+}
+
+// ErrConflict is the answer to an event whose (type, id) was decided before
+// with another body.
+var ErrConflict = errors.New("decide: an event of this type and id was decided before with another body")
+
+// Decide answers one valid event. The decision is durable when it returns;
+// the same event again has the same answer.
+func (e *Engine) Decide(ctx context.Context, ev *event.Event) (Answer, error) {
+	answers, err := e.commit(ctx, []*draft{e.draft(ctx, ev)})
+	if err != nil {
+		return Answer{}, err
+	}
+	return answers[0].Answer, answers[0].Err
+}
+
+// BatchAnswer is the answer to one event of a batch, or why there is none.
+type BatchAnswer struct {
+	Answer
+	Err error
+}
+
+// DecideBatch answers valid events in their order, in one transaction.
+func (e *Engine) DecideBatch(ctx context.Context, events []*event.Event) ([]BatchAnswer, error) {
+	drafts := make([]*draft, len(events))
+	var wg sync.WaitGroup
+	workers := min(runtime.GOMAXPROCS(0), len(events))
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(events); i += workers {
+				drafts[i] = e.draft(ctx, events[i])
+			}
+		})
+	}
+	wg.Wait()
+	return e.commit(ctx, drafts)
+}
+
+// draft is a decision that is not durable yet, with all that was seen.
+type draft struct {
+	event  *event.Event
+	body   [32]byte // digest as received, before defaults
+	input  policy.Input
+	bundle *policy.Bundle
+	result policy.Result
+	begun  time.Time
+}
+
+// draft knows the ages, detects, and evaluates policy: everything but commit.
+func (e *Engine) draft(ctx context.Context, ev *event.Event) *draft {
+	d := &draft{event: ev, body: ev.Digest(), bundle: e.Policy.Load(), begun: time.Now()}
+	d.input = policy.InputOf(ev)
+	if d.input.Time.IsZero() {
+		d.input.Time = e.Now().UTC()
+	}
+	d.input.Protective, d.input.Markets = e.Youngest, e.Markets
+	e.knowAges(ctx, ev, &d.input)
+	e.knowLabels(ctx, ev, &d.input)
+	e.look(ctx, d.bundle, ev, &d.input)
+	d.result = d.bundle.Eval(ctx, &d.input)
+	return d
+}
+
+// knowAges fills in how old the actor and each member may be. An account
+// store that does not answer makes everybody's age unknown, which protects.
+func (e *Engine) knowAges(ctx context.Context, ev *event.Event, in *policy.Input) {
+	ids := make([]string, 0, 1+len(ev.Audience.Members))
+	ids = append(ids, ev.Actor.ID)
+	for i := range ev.Audience.Members {
+		ids = append(ids, ev.Audience.Members[i].ID)
+	}
+	accounts, err := e.Accounts.Of(ctx, ids)
+	if err != nil {
+		in.Missing = append(in.Missing, policy.Missing{Input: "age:accounts", Why: "account store did not answer"})
+		e.logDegraded("accounts", err)
+	}
+	a := &ev.Actor
+	in.Actor = e.subject(accounts, err != nil, a.ID, a.Age, a.Country, a.Created, in.Time)
+	if known, ok := accounts[a.ID]; ok && in.Language == "" {
+		in.Language = known.Locale
+	}
+	for i := range ev.Audience.Members {
+		m := &ev.Audience.Members[i]
+		in.Members[i].Subject = e.subject(accounts, err != nil, m.ID, m.Age, m.Country, time.Time{}, in.Time)
+	}
+}
+
+// subject is one account as policy may know it.
+func (e *Engine) subject(accounts map[string]age.Account, failed bool, id string, inline *event.Age, country string, created, at time.Time) policy.Subject {
+	var known *age.Account
+	if account, ok := accounts[id]; ok {
+		known = &account
+	}
+	if failed {
+		inline = nil // what the server may know to be younger can't be read, so nothing is believed
+	}
+	r := age.Resolve(known, inline, country, created, e.Youngest, at)
+	return SubjectOf(r, at)
+}
+
+// SubjectOf is a resolved account as policy sees it at a time.
+func SubjectOf(r age.Resolved, at time.Time) policy.Subject {
+	s := policy.Subject{
+		Band: r.Band, From: r.Interval.From, To: r.Interval.To,
+		Basis: r.Basis, Proven: r.Proven, Country: r.Country, Region: r.Region,
+	}
+	if !r.Created.IsZero() {
+		days := max(0, int(at.Sub(r.Created).Hours()/24))
+		s.AccountDays = &days
+	}
+	return s
+}
+
+// knowLabels fills in what the platform has labelled actor and content as.
+func (e *Engine) knowLabels(ctx context.Context, ev *event.Event, in *policy.Input) {
+	labels, err := e.Labels.Of(ctx, ev.Actor.ID, ev.Content.ID)
+	if err != nil {
+		in.Missing = append(in.Missing,
+			policy.Missing{Input: "label:actor", Why: "label store did not answer"},
+			policy.Missing{Input: "label:content", Why: "label store did not answer"})
+		e.logDegraded("labels", err)
+		return
+	}
+	in.Labels = labels
+}
+
+// look runs the detectors whose signals the rules for this event read.
+func (e *Engine) look(ctx context.Context, bundle *policy.Bundle, ev *event.Event, in *policy.Input) {
+	seen := e.Detect.Run(ctx, ev, bundle.Needs(ev.Type).Signals)
+	in.Signals = seen.Signals
+	for _, m := range seen.Missing {
+		in.Missing = append(in.Missing, policy.Missing{Input: "signal:" + m.Signal, Why: m.Why})
+	}
+}
+
+// commit makes the drafts durable in one transaction, with what follows from
+// each, and answers them in order.
+func (e *Engine) commit(ctx context.Context, drafts []*draft) ([]BatchAnswer, error) {
+	entries := make([]*journal.Entry, len(drafts))
+	bySeq := make(map[int64]*draft, len(drafts))
+	for i, d := range drafts {
+		entry, err := e.entry(d)
+		if err != nil {
+			return nil, err
+		}
+		entries[i], bySeq[entry.Seq] = entry, d
+	}
+	results, err := e.Journal.Append(ctx, entries, func(tx *sql.Tx, fresh []*journal.Entry) error {
+		for _, entry := range fresh {
+			if err := e.follow(ctx, tx, entry, bySeq[entry.Seq]); err != nil {
+				return fmt.Errorf("decide: follow %s: %w", entry.Decision.ID, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("decide: commit: %w", err)
+	}
+	answers := make([]BatchAnswer, len(drafts))
+	for i, r := range results {
+		answers[i] = e.answer(r, drafts[i])
+	}
+	return answers, nil
+}
+
+// entry is the draft as the journal keeps it.
+func (e *Engine) entry(d *draft) (*journal.Entry, error) {
+	seq := e.Journal.NextSeq()
+	r := &d.result
+	dec := decision.Decision{
+		ID: journal.ID(seq), Event: d.event.ID, Type: d.event.Type, Time: e.Now().UTC(),
+		Outcome: r.Outcome, Bands: r.Bands, Members: r.Members,
+		Reasons: list(r.Reasons), Effects: list(r.Effects), Signals: list(d.input.Signals),
+		Notice: r.Notice, Degraded: list(r.Degraded),
+		Policy:        decision.Policy{Bundle: d.bundle.Name(), Digest: d.bundle.Digest()},
+		Jurisdictions: list(r.Jurisdictions),
+	}
+	encoded, err := json.Marshal(&dec)
+	if err != nil {
+		return nil, fmt.Errorf("decide: encode decision: %w", err)
+	}
+	input, err := json.Marshal(&d.input)
+	if err != nil {
+		return nil, fmt.Errorf("decide: encode input: %w", err)
+	}
+	return &journal.Entry{
+		Seq: seq, Decision: dec, Encoded: encoded, Input: input, Body: d.body,
+		ContentDigest: e.contentDigest(&d.event.Content), Shadow: r.Shadow,
+		Actor: d.event.Actor.ID, Content: d.event.Content.ID,
+	}, nil
+}
+
+// list makes an absent list an empty one, as the contract has it.
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// contentDigest lets the same content be recognised later without keeping it.
+// It is keyed, so that nobody without the key can test guesses against it.
+func (e *Engine) contentDigest(c *event.Content) []byte {
+	if c.Text == "" && len(c.Media) == 0 && len(c.Links) == 0 {
+		return nil
+	}
+	mac := hmac.New(sha256.New, e.ContentKey[:])
+	part := func(data []byte) {
+		var size [8]byte
+		for i := range size {
+			size[i] = byte(len(data) >> (8 * i))
+		}
+		mac.Write(size[:])
+		mac.Write(data)
+	}
+	part([]byte(c.Text))
+	for i := range c.Media {
+		part(c.Media[i].Data)
+		part([]byte(c.Media[i].URL))
+		part([]byte(c.Media[i].SHA256))
+	}
+	for _, link := range c.Links {
+		part([]byte(link))
+	}
+	return mac.Sum(nil)
+}
+
+// answer reports a committed draft to whoever wants to know.
+func (e *Engine) answer(r journal.Appended, d *draft) BatchAnswer {
+	switch r.Status {
+	case journal.Conflict:
+		return BatchAnswer{Err: ErrConflict}
+	case journal.Duplicate:
+		return BatchAnswer{Answer: Answer{Decision: r.Entry.Decision, Encoded: r.Entry.Encoded}}
+	}
+	dec := &r.Entry.Decision
+	e.Metrics.decided(dec, len(d.result.Shadow), time.Since(d.begun))
+	if e.Observe != nil {
+		e.Observe(d.event, dec)
+	}
+	if e.Log != nil {
+		e.Log.Info("decision", slog.Any("decision", dec))
+	}
+	return BatchAnswer{Answer: Answer{Decision: *dec, Encoded: r.Entry.Encoded}}
+}
+
+// Replay evaluates again what a journal entry's Eval saw, under bundle.
+func Replay(ctx context.Context, entry *journal.Entry, bundle *policy.Bundle) (policy.Input, policy.Result, error) {
+	var in policy.Input
+	if err := json.Unmarshal(entry.Input, &in); err != nil {
+		return in, policy.Result{}, fmt.Errorf("decide: input of %s: %w", entry.Decision.ID, err)
+	}
+	return in, bundle.Eval(ctx, &in), nil
+}

@@ -1,0 +1,66 @@
+package decide
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/internal/journal"
+	"github.com/breakwater-project/breakwater/internal/label"
+)
+
+// follow carries out, in the decision's own transaction, what follows from it
+// here. Effects that are other features' to carry out stay in the journal,
+// which they read.
+func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d *draft) error {
+	if entry.Content != "" && len(entry.Decision.Bands) > 0 {
+		if err := e.Contents.put(ctx, tx, entry); err != nil {
+			return err
+		}
+	}
+	for i := range entry.Decision.Effects {
+		switch effect := &entry.Decision.Effects[i]; effect.Kind {
+		case decision.Label:
+			if err := e.applyLabel(ctx, tx, entry, effect); err != nil {
+				return err
+			}
+		case decision.Preserve:
+			if err := e.Vault.seal(ctx, tx, entry, d.event); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// applyLabel puts a rule's label on the content or the actor.
+func (e *Engine) applyLabel(ctx context.Context, tx *sql.Tx, entry *journal.Entry, effect *decision.Effect) error {
+	l := label.Label{Kind: effect.Label, Source: "rule:" + effect.Rule}
+	switch {
+	case effect.Target == "actor":
+		l.Account = entry.Actor
+	case entry.Content != "":
+		l.Content = entry.Content
+	default:
+		return nil // the content has no id to remember it by
+	}
+	if effect.Hours > 0 {
+		l.Expires = e.Now().Add(time.Duration(effect.Hours) * time.Hour)
+	}
+	return e.Labels.PutTx(ctx, tx, l)
+}
+
+// joinKinds lists the kinds of harm of the reasons, each once.
+func joinKinds(reasons []decision.Reason) string {
+	var kinds []string
+	seen := map[decision.Kind]bool{"": true}
+	for _, r := range reasons {
+		if !seen[r.Kind] {
+			seen[r.Kind] = true
+			kinds = append(kinds, string(r.Kind))
+		}
+	}
+	return strings.Join(kinds, ",")
+}
