@@ -56,7 +56,7 @@ func schemaName(t reflect.Type, hint string) string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	pkg := path.Base(t.PkgPath())
+	pkg := strings.TrimSuffix(path.Base(t.PkgPath()), "_test")
 	if t.Name() == "" || !strings.Contains(t.PkgPath(), "/internal/") || pkg == "fault" || pkg == "web" {
 		return name
 	}

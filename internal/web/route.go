@@ -171,10 +171,9 @@ func (q *request) head(r *http.Request) {
 	}
 	h := q.Header()
 	h.Set("X-Request-Id", q.id)
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
+	for name, values := range q.route.api.always {
+		h[name] = values
+	}
 }
 
 // plainID is whether a caller's request id may stand in a log.

@@ -74,6 +74,7 @@ type API struct {
 	methods map[string]bool // that some operation has
 	tracer  trace.Tracer    // nil if off
 	limits  sync.Map        // of key id → *rate.Limiter
+	always  http.Header     // of every answer, unless an operation says otherwise
 
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
@@ -87,6 +88,12 @@ func New(o Options) *API {
 		options: o,
 		mux:     http.NewServeMux(),
 		methods: map[string]bool{},
+		always: http.Header{
+			"X-Content-Type-Options":  {"nosniff"},
+			"Cache-Control":           {"no-store"},
+			"Content-Security-Policy": {"default-src 'none'; frame-ancestors 'none'"},
+			"Referrer-Policy":         {"no-referrer"},
+		},
 		requests: o.Metrics.Counter("web", "requests", "total",
 			"Requests answered.", "operation", "status"),
 		duration: o.Metrics.Histogram("web", "request_duration", "seconds",
