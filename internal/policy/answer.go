@@ -198,7 +198,7 @@ func (s *state) degraded() []decision.Degraded {
 			i = len(degraded)
 			degraded = append(degraded, decision.Degraded{Input: d.input, Why: d.why})
 		}
-		if !d.rule.skip && !d.rule.Shadow && !slices.Contains(degraded[i].Rules, d.rule.ID) {
+		if !d.rule.skip && !slices.Contains(degraded[i].Rules, d.rule.ID) {
 			degraded[i].Rules = append(degraded[i].Rules, d.rule.ID)
 		}
 	}

@@ -12,7 +12,7 @@ type rule struct {
 	condition
 	notice   *notice
 	places   mask
-	from, to int64             // Unix nanoseconds; [from, to)
+	from, to int64             // Unix microseconds; [from, to)
 	skip     bool              // on_error: skip
 	onError  *decision.Outcome // on_error: an outcome
 	mild     []decision.Effect // the effects that need nothing seen
@@ -29,10 +29,10 @@ func newRule(r *ruleSource, b *Bundle) *rule {
 		from: beginning, to: forever, skip: r.OnError == "skip",
 	}
 	if !r.From.IsZero() {
-		c.from = r.From.UnixNano()
+		c.from = r.From.UnixMicro()
 	}
 	if !r.To.IsZero() {
-		c.to = r.To.UnixNano()
+		c.to = r.To.UnixMicro()
 	}
 	if o, ok := decision.ParseOutcome(r.OnError); ok {
 		c.onError = &o
@@ -60,7 +60,7 @@ func (r *rule) on(at int64, where *mask) bool {
 func (b *Bundle) Eval(ctx context.Context, in *Input) Result {
 	s := b.pool.Get().(*state)
 	s.begin(ctx, b, in)
-	at := in.Time.UnixNano()
+	at := in.Time.UnixMicro()
 	for _, r := range b.rulesFor(in.Type) {
 		if r.on(at, &s.places) {
 			s.judge(r)
@@ -101,7 +101,7 @@ func (s *state) judge(r *rule) {
 			s.viewer, s.class = &s.viewers[i], i
 			verdict = and(common, s.all(r.viewer))
 		}
-		if verdict == unsure && !doubted {
+		if verdict == unsure && !doubted && !r.Shadow {
 			s.doubt(r)
 			doubted = true
 		}

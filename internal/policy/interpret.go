@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"context"
 	"fmt"
 
 	"cel.dev/cel-go/cel"
@@ -83,11 +82,10 @@ func (s *state) ResolveName(name string) (any, bool) {
 	if box.epoch != epoch {
 		box.value, box.ok = v.value(s)
 		box.epoch = epoch
+		s.boxed = true
 	}
 	return box.value, box.ok
 }
 
 // Parent is nil: there is nothing else to see.
 func (s *state) Parent() interpreter.Activation { return nil }
-
-var _ context.Context = nil

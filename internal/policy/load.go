@@ -38,8 +38,8 @@ func Load(dir fs.FS, o Options) (*Bundle, error) {
 		m = l.manifest(dir)
 	}
 	for _, part := range m.extends {
-		if sub, err := fs.Sub(o.Shipped, part); err == nil {
-			l.directory(sub, part+"/")
+		if slices.Contains(o.Parts, part) {
+			l.part(part)
 		}
 	}
 	if dir != nil {
@@ -95,7 +95,7 @@ func (l *loader) manifest(dir fs.FS) manifest {
 		case "bundle":
 			m.name = f.matching(v, idPattern, "lower-case letters, digits, '.', '_' or '-'")
 		case "extends":
-			f.items(v, func(item *yaml.Node) { m.extends = append(m.extends, f.part(item, l.options)) })
+			f.items(v, func(item *yaml.Node) { m.extends = append(m.extends, f.partName(item, l.options)) })
 		case "everywhere":
 			m.everywhere = f.jurisdictions(v)
 		case "disable":
@@ -111,14 +111,23 @@ func (l *loader) manifest(dir fs.FS) manifest {
 	return m
 }
 
-// part reads the name of a shipped part.
-func (f *file) part(n *yaml.Node, o Options) string {
+// partName reads the name of a shipped part.
+func (f *file) partName(n *yaml.Node, o Options) string {
 	name := f.string(n)
 	if name != "" && !slices.Contains(o.Parts, name) {
 		f.fault(n, "%q is not a shipped part: want one of %s", name, strings.Join(o.Parts, ", "))
-		return "."
 	}
 	return name
+}
+
+// part reads the rule files of one shipped part.
+func (l *loader) part(name string) {
+	dir, err := fs.Sub(l.options.Shipped, name)
+	if err != nil {
+		l.errors.add(position{file: name}, "can't be read: %v", err)
+		return
+	}
+	l.directory(dir, name+"/")
 }
 
 // open reads one file; nil and a reported fault if it can't be.

@@ -36,6 +36,7 @@ type state struct {
 
 	epoch   uint64 // numbers events and their classes, for boxes
 	boxes   []box  // by variable
+	boxed   bool   // whether any box is in use
 	metered int    // evaluations with a meter so far
 
 	act      decision.Outcome
@@ -98,6 +99,10 @@ func (s *state) begin(ctx context.Context, b *Bundle, in *Input) {
 // end lets go of what the event owns.
 func (s *state) end() {
 	s.ctx, s.in, s.viewer = nil, nil, nil
+	if s.boxed {
+		clear(s.boxes)
+		s.boxed = false
+	}
 	clear(s.hits)
 	clear(s.doubts)
 	clear(s.viewers)

@@ -73,8 +73,13 @@ func Run(ctx context.Context, b *policy.Bundle, fsys fs.FS) (*Report, error) {
 	cover := coverage{applied: map[string]bool{}, spared: map[string]bool{}, own: map[string]bool{}}
 	var faults policy.Errors
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		switch {
+		case err != nil:
 			return err
+		case entry.IsDir() && name != "." && strings.HasPrefix(entry.Name(), "."):
+			return fs.SkipDir
+		case entry.IsDir():
+			return nil
 		}
 		if !strings.HasSuffix(name, "_test.yaml") {
 			cover.own[name] = true

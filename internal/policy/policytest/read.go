@@ -19,7 +19,7 @@ type test struct {
 	Name       string             `yaml:"name"`
 	Rule       string             `yaml:"rule"`
 	At         string             `yaml:"at"`
-	Event      *yaml.Node         `yaml:"event"`
+	Event      yaml.Node          `yaml:"event"`
 	Account    *account           `yaml:"account"`
 	Signals    map[string]float64 `yaml:"signals"`
 	Counts     map[string]float64 `yaml:"counts"`
@@ -149,7 +149,7 @@ func (t *test) prepare() error {
 	switch {
 	case t.Name == "":
 		return errors.New("a test needs a name")
-	case (t.Event == nil) == (t.Account == nil):
+	case t.Event.IsZero() == (t.Account == nil):
 		return errors.New("a test needs an event, or an account")
 	}
 	t.time = defaultTime
@@ -184,7 +184,7 @@ func parseTime(s string) (time.Time, error) {
 // readEvent reads the event as the server would, from JSON, with ids and the
 // time filled in where the test leaves them out.
 func (t *test) readEvent() error {
-	value, ok := plain(t.Event).(map[string]any)
+	value, ok := plain(&t.Event).(map[string]any)
 	if !ok {
 		return errors.New("event: must be a mapping")
 	}
