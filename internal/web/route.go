@@ -77,16 +77,33 @@ func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if t.op.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.op.Timeout)
-		defer cancel()
-	}
+	ctx, cancel := t.limit(ctx, q)
+	defer cancel()
 	r = r.WithContext(ctx)
 	if t.reads {
 		r.Body = io.NopCloser(bytes.NewReader(q.body))
 	}
 	t.serve(q, r)
+}
+
+// limit is ctx with the operation's timeout. One without lasts as long as its
+// caller stays and the server runs.
+func (t *route) limit(ctx context.Context, q *request) (context.Context, context.CancelFunc) {
+	if t.op.Timeout > 0 {
+		return context.WithTimeout(ctx, t.op.Timeout)
+	}
+	connection := http.NewResponseController(q)
+	connection.SetReadDeadline(time.Time{}) // fails only where there is no connection
+	connection.SetWriteDeadline(time.Time{})
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-t.api.draining:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // keepBuffer is the largest buffer that waits for another request, in bytes.

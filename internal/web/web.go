@@ -76,6 +76,9 @@ type API struct {
 	limits  sync.Map        // of key id → *rate.Limiter
 	always  http.Header     // of every answer, unless an operation says otherwise
 
+	draining chan struct{} // closed by Drain
+	drain    func()
+
 	requests *prometheus.CounterVec
 	duration *prometheus.HistogramVec
 	charged  *prometheus.CounterVec
@@ -101,6 +104,8 @@ func New(o Options) *API {
 		charged: o.Metrics.Counter("web", "charged_events", "total",
 			"Events that keys were charged for, and whether their rate allowed it.", "allowed"),
 	}
+	a.draining = make(chan struct{})
+	a.drain = sync.OnceFunc(func() { close(a.draining) })
 	if _, off := o.Traces.(noop.TracerProvider); !off {
 		a.tracer = o.Traces.Tracer("breakwater/web")
 	}
@@ -113,6 +118,10 @@ func New(o Options) *API {
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+// Drain ends the operations that have no timeout, such as streams: their
+// contexts are cancelled. The server calls it when it shuts down.
+func (a *API) Drain() { a.drain() }
 
 // OpenAPI is the document that describes the API.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
