@@ -8,24 +8,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 // Append writes the entries and returns when they are durable, with an answer
-// for each, in order. The call is atomic: all of its fresh entries are written,
+// for each, in order. The call is atomic: all of its fresh entries are written
 // and what apply does, or nothing is.
 //
-// Apply runs in the same transaction, for the fresh entries only, and must not
-// keep tx. It may run more than once, each time after all it did was undone,
-// and after Append has returned, if ctx ended first: it must not use ctx. Nil
-// is nothing to do.
+// Apply, unless nil, runs in the same transaction, for the fresh entries only.
+// It may run more than once, each time after all that it wrote was undone. It
+// shares the transaction with other calls, so a failing apply, or its panic,
+// fails its own call only, but it must not give tx a ctx that may end:
+// context.WithoutCancel(ctx) is one that does not.
 //
-// A failing apply, or its panic, fails only its own call. The error wraps
-// db.ErrUnavailable where the database can't be written now, and is ErrBusy
-// where too many entries wait already: both pass. If ctx ends while waiting,
-// the entries may be written yet; appended again, they are duplicates.
+// The error wraps db.ErrUnavailable if the database can't be written now. It
+// is ErrBusy if too many entries wait already, or these waited too long. Both
+// pass. If ctx ends first, the entries may be written yet: appended again,
+// they are duplicates.
 func (l *Log) Append(ctx context.Context, entries []*Entry, apply func(tx *sql.Tx, fresh []*Entry) error) ([]Appended, error) {
 	if len(entries) == 0 {
 		return nil, nil
@@ -175,14 +177,31 @@ func (l *Log) run() {
 		if len(batch) == 0 {
 			return
 		}
-		l.commit(batch)
+		l.commit(l.timely(batch))
 	}
+}
+
+// timely answers the requests that have waited too long, and gives the others.
+func (l *Log) timely(batch []*request) []*request {
+	return slices.DeleteFunc(batch, func(r *request) bool {
+		for i := range r.entries {
+			if l.stale(r.entries[i].Seq) {
+				l.opt.Metrics.refused(len(r.entries))
+				r.answer(ErrBusy)
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // commit writes the batch and answers each request. Where the batch fails and
 // the database is well, one request is at fault: its halves are tried apart,
 // until only that request fails.
 func (l *Log) commit(batch []*request) {
+	if len(batch) == 0 {
+		return
+	}
 	err := l.write(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, db.ErrUnavailable) {
 		half := len(batch) / 2
@@ -209,7 +228,7 @@ func (l *Log) write(batch []*request) error {
 		n += len(r.entries)
 	}
 	err := l.db.Tx(ctx, func(tx *sql.Tx) error {
-		w := &writer{ctx: ctx, tx: tx, instance: l.instance}
+		w := &writer{inserts: &l.inserts, ctx: ctx, tx: tx, instance: l.instance}
 		if err := w.insert(batch); err != nil {
 			return err
 		}

@@ -73,6 +73,9 @@ var (
 // reader that follows the log has seen everything that is older than this.
 const Settle = time.Minute
 
+// mayWait is the part of Settle that an entry may spend waiting to be written.
+const mayWait = Settle / 2
+
 // Options of a log. The zero value of all but Key is safe.
 type Options struct {
 	Now func() time.Time // default time.Now
@@ -105,6 +108,7 @@ type Log struct {
 	instance int64
 	clock    clock
 	queue    queue
+	inserts  inserts
 	stopped  chan struct{} // closed when the committer has ended
 }
 
@@ -116,6 +120,9 @@ func Open(ctx context.Context, d *db.DB, opt Options) (*Log, error) {
 	l.queue.wake = make(chan struct{}, 1)
 	if err := l.start(ctx); err != nil {
 		return nil, fmt.Errorf("journal: open: %w", err)
+	}
+	if err := l.inserts.prepare(ctx, d); err != nil {
+		return nil, fmt.Errorf("journal: open: %w", errors.Join(err, l.inserts.close()))
 	}
 	go l.run()
 	return l, nil
@@ -143,5 +150,5 @@ func (l *Log) start(ctx context.Context) error {
 func (l *Log) Close() error {
 	l.queue.close()
 	<-l.stopped
-	return nil
+	return l.inserts.close()
 }

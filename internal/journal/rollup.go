@@ -80,17 +80,11 @@ func (w *writer) counts(fresh []*sealed) error {
 	for _, s := range fresh {
 		counts[s.count]++
 	}
-	const columns = 6
-	args := make([]any, 0, len(counts)*columns)
+	args := make([]any, 0, len(counts)*w.rollup.columns)
 	for k, n := range counts {
 		args = append(args, k.hour, w.instance, k.digest(), string(k.typ), k.shape, n)
 	}
-	return inRows(len(counts), func(from, to int) error {
-		_, err := w.tx.ExecContext(w.ctx, `
-			INSERT INTO journal_rollup (hour, instance, digest, type, shape, n) VALUES `+values(to-from, columns)+`
-			ON CONFLICT (hour, instance, digest) DO UPDATE SET n = journal_rollup.n + excluded.n`, args[columns*from:columns*to]...)
-		return err
-	})
+	return w.rollup.insert(w.ctx, w.tx, args, nil)
 }
 
 // Count is how many decisions of one hour were alike. With neither Band nor

@@ -40,6 +40,13 @@ func (l *Log) NextSeq() int64 {
 	return ms<<(instanceBits+counterBits) | l.instance<<counterBits | counter
 }
 
+// stale reports whether seq was made too long ago to be written now, by the
+// log's clock.
+func (l *Log) stale(seq int64) bool {
+	now := max(l.opt.Now().UnixMilli()-epoch, l.clock.last.Load()>>counterBits)
+	return now-seq>>(instanceBits+counterBits) > mayWait.Milliseconds()
+}
+
 // SeqTime is when seq was made, in whole milliseconds, by the log's clock: it
 // is the machine's, except that it never goes back.
 func SeqTime(seq int64) time.Time {

@@ -6,14 +6,38 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/db"
 )
+
+// inserts are the statements that write.
+type inserts struct{ entry, tag, rollup *bulk }
+
+func (in *inserts) prepare(ctx context.Context, d *db.DB) (err error) {
+	prepare := func(into string, columns int, tail string) *bulk {
+		if err != nil {
+			return nil
+		}
+		var b *bulk
+		b, err = prepareBulk(ctx, d, into, columns, tail)
+		return b
+	}
+	in.entry = prepare(`journal_entry (seq, key, body, content_digest, type, outcome, actor, content, decision, input, shadow)`, 11,
+		`ON CONFLICT (key) DO NOTHING`)
+	in.tag = prepare(`journal_tag (tag, seq)`, 2, ``)
+	in.rollup = prepare(`journal_rollup (hour, instance, digest, type, shape, n)`, 6,
+		`ON CONFLICT (hour, instance, digest) DO UPDATE SET n = journal_rollup.n + excluded.n`)
+	return err
+}
+
+func (in *inserts) close() error {
+	return errors.Join(in.entry.close(), in.tag.close(), in.rollup.close())
+}
 
 // writer writes one batch in one transaction.
 type writer struct {
+	*inserts
 	ctx      context.Context
 	tx       *sql.Tx
 	instance int64
@@ -54,64 +78,17 @@ func (w *writer) insert(batch []*request) error {
 	return nil
 }
 
-// rowsAt is how many rows one statement inserts: few texts, so that an engine
-// that remembers statements by their text does.
-var rowsAt = [...]int{64, 16, 4, 1}
-
-// inRows calls exec with the parts of n rows that one statement each inserts.
-func inRows(n int, exec func(from, to int) error) error {
-	for from := 0; from < n; {
-		for _, size := range rowsAt {
-			if size <= n-from {
-				if err := exec(from, from+size); err != nil {
-					return err
-				}
-				from += size
-				break
-			}
-		}
-	}
-	return nil
-}
-
-// values is "($1,$2),($3,$4)" for two rows of two columns.
-func values(rows, columns int) string {
-	var b strings.Builder
-	for i := range rows * columns {
-		switch {
-		case i == 0:
-			b.WriteByte('(')
-		case i%columns == 0:
-			b.WriteString("),(")
-		default:
-			b.WriteByte(',')
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(i + 1))
-	}
-	return b.String() + ")"
-}
-
 // entries inserts what is not there, and gives what was there in the way of
-// any of them. Where every row went in, nothing was.
+// any of them. Where every row of a statement went in, nothing was.
 func (w *writer) entries(all []*sealed) (there map[[16]byte]*stored, err error) {
-	const columns = 11
-	args := make([]any, 0, rowsAt[0]*columns)
-	err = inRows(len(all), func(from, to int) error {
-		args = args[:0]
-		for _, s := range all[from:to] {
-			args = append(args, s.Seq, s.key[:], s.mark[:], bytesOrNil(s.ContentDigest), string(s.Decision.Type),
-				int64(s.Decision.Outcome), s.Actor, s.Content, string(s.Encoded), string(s.Input), s.shadow)
-		}
-		res, err := w.tx.ExecContext(w.ctx, `
-			INSERT INTO journal_entry (seq, key, body, content_digest, type, outcome, actor, content, decision, input, shadow)
-			VALUES `+values(to-from, columns)+` ON CONFLICT (key) DO NOTHING`, args...)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		if err != nil || int(n) == to-from {
-			return err
+	args := make([]any, 0, len(all)*w.entry.columns)
+	for _, s := range all {
+		args = append(args, s.Seq, s.key[:], s.mark[:], bytesOrNil(s.ContentDigest), string(s.Decision.Type),
+			int64(s.Decision.Outcome), s.Actor, s.Content, string(s.Encoded), string(s.Input), s.shadow)
+	}
+	err = w.entry.insert(w.ctx, w.tx, args, func(from, to, inserted int) error {
+		if inserted == to-from {
+			return nil
 		}
 		return w.lookUp(all[from:to], &there)
 	})
@@ -154,10 +131,7 @@ func (w *writer) tags(fresh []*sealed) error {
 			args = append(args, tag, s.Seq)
 		}
 	}
-	return inRows(len(args)/2, func(from, to int) error {
-		_, err := w.tx.ExecContext(w.ctx, `INSERT INTO journal_tag (tag, seq) VALUES `+values(to-from, 2), args[2*from:2*to]...)
-		return err
-	})
+	return w.tag.insert(w.ctx, w.tx, args, nil)
 }
 
 func bytesOrNil(b []byte) any {
