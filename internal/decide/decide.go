@@ -18,7 +18,6 @@ import (
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/age"
-	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/label"
 	"github.com/breakwater-project/breakwater/internal/policy"
@@ -29,8 +28,7 @@ import (
 type Engine struct {
 	Accounts *age.Accounts
 	Labels   *label.Labels
-	Detect   *detect.Set
-	Policy   *policy.Holder
+	Rules    *Rules
 	Journal  *journal.Log
 	Contents *Contents
 	Vault    *Vault
@@ -92,14 +90,14 @@ type draft struct {
 	event  *event.Event
 	body   [32]byte // digest as received, before defaults
 	input  policy.Input
-	bundle *policy.Bundle
+	rules  *rules
 	result policy.Result
 	begun  time.Time
 }
 
 // draft knows the ages, detects, and evaluates policy: everything but commit.
 func (e *Engine) draft(ctx context.Context, ev *event.Event) *draft {
-	d := &draft{event: ev, body: ev.Digest(), bundle: e.Policy.Load(), begun: time.Now()}
+	d := &draft{event: ev, body: ev.Digest(), rules: e.Rules.load(), begun: time.Now()}
 	d.input = policy.InputOf(ev)
 	if d.input.Time.IsZero() {
 		d.input.Time = e.Now().UTC()
@@ -107,8 +105,8 @@ func (e *Engine) draft(ctx context.Context, ev *event.Event) *draft {
 	d.input.Protective, d.input.Markets = e.Youngest, e.Markets
 	e.knowAges(ctx, ev, &d.input)
 	e.knowLabels(ctx, ev, &d.input)
-	e.look(ctx, d.bundle, ev, &d.input)
-	d.result = d.bundle.Eval(ctx, &d.input)
+	e.look(ctx, d.rules, ev, &d.input)
+	d.result = d.rules.bundle.Eval(ctx, &d.input)
 	return d
 }
 
@@ -176,8 +174,8 @@ func (e *Engine) knowLabels(ctx context.Context, ev *event.Event, in *policy.Inp
 }
 
 // look runs the detectors whose signals the rules for this event read.
-func (e *Engine) look(ctx context.Context, bundle *policy.Bundle, ev *event.Event, in *policy.Input) {
-	seen := e.Detect.Run(ctx, ev, bundle.Needs(ev.Type).Signals)
+func (e *Engine) look(ctx context.Context, r *rules, ev *event.Event, in *policy.Input) {
+	seen := r.detect.Run(ctx, ev, r.signals(ev.Type))
 	in.Signals = seen.Signals
 	for _, m := range seen.Missing {
 		in.Missing = append(in.Missing, policy.Missing{Input: "signal:" + m.Signal, Why: m.Why})
@@ -223,7 +221,7 @@ func (e *Engine) entry(d *draft) (*journal.Entry, error) {
 		Outcome: r.Outcome, Bands: r.Bands, Members: r.Members,
 		Reasons: list(r.Reasons), Effects: list(r.Effects), Signals: list(d.input.Signals),
 		Notice: r.Notice, Degraded: list(r.Degraded),
-		Policy:        decision.Policy{Bundle: d.bundle.Name(), Digest: d.bundle.Digest()},
+		Policy:        decision.Policy{Bundle: d.rules.bundle.Name(), Digest: d.rules.bundle.Digest()},
 		Jurisdictions: list(r.Jurisdictions),
 	}
 	encoded, err := json.Marshal(&dec)

@@ -33,7 +33,7 @@ type Ranked struct {
 // viewer is somewhere else, or the platform has labelled the item. An item
 // never seen is evaluated as unseen content, not assumed safe.
 func (e *Engine) FilterFeed(ctx context.Context, viewerID string, viewer policy.Subject, items []string) ([]Ranked, *policy.Bundle, error) {
-	bundle := e.Policy.Load()
+	bundle := e.Rules.Bundle()
 	vectors, err := e.Contents.get(ctx, items)
 	if err != nil {
 		return nil, nil, err

@@ -170,7 +170,7 @@ func (e *Engine) getSafeguards(ctx context.Context, in *struct {
 	return &struct{ Body safeguardsAnswer }{safeguardsAnswer{
 		Band: subject.Band, Basis: subject.Basis,
 		Protective: subject.Band == event.BandUnknown,
-		Safeguards: e.Policy.Load().Safeguards(subject, e.Now().UTC(), e.Markets),
+		Safeguards: e.Rules.Bundle().Safeguards(subject, e.Now().UTC(), e.Markets),
 	}}, nil
 }
 

@@ -1,0 +1,86 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/breakwater-project/breakwater/internal/detect"
+	"github.com/breakwater-project/breakwater/internal/detect/link"
+	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/policy"
+	"github.com/breakwater-project/breakwater/policies"
+)
+
+// Rules is what decides: a bundle, and the detectors that its rules read.
+type Rules struct {
+	Bundle *policy.Bundle
+	Detect *detect.Set
+}
+
+// LoadRules reads the bundle in a folder, or the default bundle where dir is
+// "". Term and host banks come from the folder's terms/ and hosts/, or are the
+// shipped ones where it has none. The error lists every fault with its file,
+// line and column.
+func LoadRules(dir string, everywhere []string, options detect.Options) (*Rules, error) {
+	var operator fs.FS
+	if dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("policy: %s is not a folder", dir)
+		}
+		operator = os.DirFS(dir)
+	}
+	terms, termsErr := text.Load(bank(operator, "terms"))
+	hosts, hostsErr := link.Load(bank(operator, "hosts"))
+	if err := errors.Join(termsErr, hostsErr); err != nil {
+		return nil, err
+	}
+	words, err := text.New(terms)
+	if err != nil {
+		return nil, err
+	}
+	set, err := detect.New([]detect.Detector{words, link.New(hosts)}, options)
+	if err != nil {
+		return nil, err
+	}
+	bundle, err := policy.Load(operator, policy.Options{
+		Shipped: policies.FS, Parts: policies.Parts(), Signals: set.Signals(), Everywhere: everywhere,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Rules{Bundle: bundle, Detect: set}, nil
+}
+
+// bank is the operator's own folder of banks, or the shipped one.
+func bank(operator fs.FS, name string) fs.FS {
+	if operator != nil {
+		if info, err := fs.Stat(operator, name); err == nil && info.IsDir() {
+			return sub(operator, name)
+		}
+	}
+	return sub(policies.FS, name)
+}
+
+func sub(fsys fs.FS, name string) fs.FS {
+	s, err := fs.Sub(fsys, name)
+	if err != nil {
+		panic(err) // only for an invalid name
+	}
+	return s
+}
+
+// loadRules reads what the configuration names.
+func (a *App) loadRules() (*Rules, error) {
+	failures := a.failures
+	return LoadRules(a.cfg.Policy.Dir, a.cfg.Policy.Everywhere, detect.Options{
+		Deadline: a.cfg.Detect.Deadline,
+		Observe: func(detector string, _ time.Duration, why string) {
+			if why != "" {
+				failures.WithLabelValues(detector).Inc()
+			}
+		},
+	})
+}
