@@ -92,7 +92,7 @@ func repeats(t *testing.T, d detect.Detector, events []*event.Event) {
 		want[i], _ = d.Detect(t.Context(), ev)
 	}
 	var wg sync.WaitGroup
-	for worker := range 8 {
+	for worker := range 4 {
 		wg.Go(func() {
 			for k := range events {
 				i := (k + worker) % len(events)

@@ -14,23 +14,22 @@ import (
 // of terms.
 type automaton struct {
 	vocabulary vocabulary
-	begin      []int32        // symbol → term node that it leads to from the root; 0 if none
-	next       map[step]int32 // from a term node by a symbol
-	nodes      []termNode     // 0 is the root
+	begin      []int32    // symbol → term node that it leads to from the root; 0 if none
+	nodes      []termNode // 0 is the root
 	entries    []compiled
 	signals    []string // sorted
 }
 
-type step struct {
-	node   int32
-	symbol int32
-}
-
 // A termNode is a place between two slots of a term.
 type termNode struct {
-	gap  int   // most other words allowed before the next slot
-	leaf bool  // no term goes on from here
-	ends []end // terms that are complete here
+	gap  int    // most other words allowed before the next slot
+	next []step // none if no term goes on from here
+	ends []end  // terms that are complete here
+}
+
+// A step leads to a node by a slot.
+type step struct {
+	symbol, node int32
 }
 
 type end struct {
@@ -64,7 +63,6 @@ func compile(banks *Banks, n *Normaliser) (*automaton, error) {
 		symbols:    make(map[string]int32),
 		root:       newTrieNode(),
 		a: &automaton{
-			next:  make(map[step]int32),
 			nodes: make([]termNode, 1),
 			begin: make([]int32, 1), // symbol 0 is none
 		},
@@ -204,7 +202,6 @@ func (c *compiler) sequence(sequence []slot, e entry, id int32) {
 		symbol := c.symbol(words, flags)
 		node = c.child(node, symbol)
 		if i+1 < len(sequence) {
-			c.a.nodes[node].leaf = false
 			c.a.nodes[node].gap = max(c.a.nodes[node].gap, e.gap)
 		}
 	}
@@ -220,15 +217,18 @@ func (c *compiler) child(node, symbol int32) int32 {
 		}
 		return c.a.begin[symbol]
 	}
-	s := step{node, symbol}
-	if c.a.next[s] == 0 {
-		c.a.next[s] = c.newNode()
+	for _, s := range c.a.nodes[node].next {
+		if s.symbol == symbol {
+			return s.node
+		}
 	}
-	return c.a.next[s]
+	to := c.newNode()
+	c.a.nodes[node].next = append(c.a.nodes[node].next, step{symbol, to})
+	return to
 }
 
 func (c *compiler) newNode() int32 {
-	c.a.nodes = append(c.a.nodes, termNode{leaf: true})
+	c.a.nodes = append(c.a.nodes, termNode{})
 	return int32(len(c.a.nodes) - 1)
 }
 

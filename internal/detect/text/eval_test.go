@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -90,10 +91,13 @@ func TestShippedBanksOnLabelledTexts(t *testing.T) {
 		}
 	}
 	names := d.Signals()
-	for _, source := range []string{"", "goemotions", "edos", "jigsaw_sample", "convabuse", "davidson"} {
+	// Of EDOS and HatemojiBuild only sexism and hate are known; their other rows come from
+	// forums of abuse and are full of it, so they say nothing about false alarms.
+	unknown := []string{"edos", "hatemoji_build"}
+	for _, source := range []string{"", "goemotions", "jigsaw_sample", "convabuse", "davidson", "edos", "hatemoji_build"} {
 		n, over := 0, make(map[string]int)
 		for i, r := range data {
-			if !r.benign() || source != "" && r.Source != source {
+			if !r.benign() || source != "" && r.Source != source || source == "" && slices.Contains(unknown, r.Source) {
 				continue
 			}
 			n++
@@ -150,7 +154,7 @@ func TestEntriesOnLabelledTexts(t *testing.T) {
 	if tune == "" {
 		t.Skip("set BREAKWATER_TUNE=text.toxic:toxic to see each entry's precision")
 	}
-	signal, label := cutTune(tune)
+	signal, label, _ := strings.Cut(tune, ":")
 	d := shipped(t)
 	index := slices.Index(d.automaton.signals, signal)
 	right, wrong, benign := map[int32]int{}, map[int32]int{}, map[int32]int{}
@@ -186,13 +190,4 @@ func TestEntriesOnLabelledTexts(t *testing.T) {
 			t.Logf("%s score %.2f/%.2f: %d right, %d wrong, %d in rows known only as benign", e.at, e.score, e.directed, right[int32(id)], wrong[int32(id)], benign[int32(id)])
 		}
 	}
-}
-
-func cutTune(s string) (signal, label string) {
-	for i := range s {
-		if s[i] == ':' {
-			return s[:i], s[i+1:]
-		}
-	}
-	return s, "toxic"
 }

@@ -31,7 +31,7 @@ func (n *Normaliser) fold(out *Normalised) bool {
 		n.foldChunk(f, src, i, end, mixed)
 		i = end
 	}
-	if bytes.Equal(f.Text, out.Raw.Text) {
+	if bytes.Equal(f.Text, out.Raw.Text) && bytes.IndexByte(f.Text, mask) < 0 {
 		f.reset()
 		return false
 	}

@@ -31,8 +31,10 @@ type hit struct {
 type scratch struct {
 	text     Normalised
 	tokens   []token
-	slots    []filled
+	slots    []int32
 	found    []filled // by the word at hand
+	stamps   []int    // symbol → the last token that filled it
+	stamp    int      // of the token at hand; grows over all texts
 	partials []partial
 	hits     []hit
 	taken    []taken
@@ -46,7 +48,7 @@ type taken struct {
 }
 
 const (
-	maxPartials = 256 // terms begun at one time; the oldest give way
+	maxPartials = 1024 // terms begun at one time, all within a few words
 	maxHits     = 512
 	checkEvery  = 1024 // tokens between two looks at the context
 )
@@ -54,6 +56,9 @@ const (
 // search finds all entries in s.text and leaves them in s.hits.
 func (a *automaton) search(ctx context.Context, s *scratch) error {
 	s.hits = s.hits[:0]
+	if len(s.stamps) != len(a.begin) {
+		s.stamps = make([]int, len(a.begin))
+	}
 	if err := a.searchForm(ctx, &s.text.Raw, false, s); err != nil {
 		return err
 	}
@@ -94,7 +99,9 @@ func (a *automaton) searchForm(ctx context.Context, f *Form, folded bool, s *scr
 func (a *automaton) addToken(f *Form, start, end int, folded bool, sentence int32, s *scratch) {
 	first := int32(len(s.slots))
 	s.found = a.vocabulary.lookup(f.Text[start:end], folded, s.found[:0])
-	s.slots = append(s.slots, s.found...)
+	for _, f := range s.found {
+		s.slots = append(s.slots, f.symbol)
+	}
 	s.tokens = append(s.tokens, token{int32(start), int32(end), first, int32(len(s.slots)), sentence})
 }
 
@@ -114,14 +121,18 @@ func (a *automaton) addSpelled(f *Form, w Word, sentence int32, s *scratch) {
 	}
 }
 
-// advance moves every partial term on by token i and begins new ones. While the loop
-// runs, s.hits hold tokens instead of bytes.
+// advance moves every partial term on by token i and begins new ones. Until they are
+// weighed, hits hold tokens instead of bytes.
 func (a *automaton) advance(i int32, s *scratch) {
 	t := &s.tokens[i]
 	if i > 0 && s.tokens[i-1].sentence != t.sentence {
 		s.partials = s.partials[:0]
 	}
 	slots := s.slots[t.first:t.beyond]
+	s.stamp++
+	for _, symbol := range slots {
+		s.stamps[symbol] = s.stamp
+	}
 	kept := s.partials[:0]
 	for _, p := range s.partials {
 		if int(i-p.last-1) <= a.nodes[p.node].gap {
@@ -129,17 +140,17 @@ func (a *automaton) advance(i int32, s *scratch) {
 		}
 	}
 	s.partials = kept
-	for k := range len(kept) {
+	for k := range kept {
 		p := s.partials[k]
 		gap := max(p.gap, i-p.last-1)
-		for _, f := range slots {
-			if node := a.next[step{p.node, f.symbol}]; node != 0 {
-				a.reach(partial{node, p.begin, i, gap}, s)
+		for _, next := range a.nodes[p.node].next {
+			if s.stamps[next.symbol] == s.stamp {
+				a.reach(partial{next.node, p.begin, i, gap}, s)
 			}
 		}
 	}
-	for _, f := range slots {
-		if node := a.begin[f.symbol]; node != 0 {
+	for _, symbol := range slots {
+		if node := a.begin[symbol]; node != 0 {
 			a.reach(partial{node, i, i, 0}, s)
 		}
 	}
@@ -153,13 +164,9 @@ func (a *automaton) reach(p partial, s *scratch) {
 			s.hits = append(s.hits, hit{entry: e.entry, from: int(p.begin), to: int(p.last)})
 		}
 	}
-	if node.leaf {
-		return
+	if len(node.next) > 0 && len(s.partials) < maxPartials {
+		s.partials = append(s.partials, p)
 	}
-	if len(s.partials) == maxPartials {
-		s.partials = slices.Delete(s.partials, 0, maxPartials/4)
-	}
-	s.partials = append(s.partials, p)
 }
 
 const (
@@ -200,10 +207,8 @@ func (s *scratch) near(slot int32, low, high, begin, last int) bool {
 		if i >= begin && i <= last || s.tokens[i].sentence != s.tokens[begin].sentence {
 			continue
 		}
-		for _, f := range s.slots[s.tokens[i].first:s.tokens[i].beyond] {
-			if f.symbol == slot {
-				return true
-			}
+		if slices.Contains(s.slots[s.tokens[i].first:s.tokens[i].beyond], slot) {
+			return true
 		}
 	}
 	return false

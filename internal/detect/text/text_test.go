@@ -1,10 +1,16 @@
 package text
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/detect/detecttest"
 )
 
 // shipped is the detector with the banks that the project ships.
@@ -23,4 +29,334 @@ func shipped(t testing.TB) *Detector {
 
 func eventOf(text string) *event.Event {
 	return &event.Event{Type: event.MessageSend, Content: event.Content{Text: text}}
+}
+
+// detectorOf compiles one bank file with the context that most tests need.
+func detectorOf(t testing.TB, bank string) *Detector {
+	t.Helper()
+	const context = `
+context: en
+lists:
+  second: [you, your]
+  negation: [not, never]
+  report: [said, called]
+  animal: [goose, donkey]
+---`
+	banks, err := Load(fstest.MapFS{"test.yaml": {Data: []byte(context + bank)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(banks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestContract(t *testing.T) {
+	detecttest.Run(t, shipped(t), eventOf("you are such an idiot"), eventOf("how old are you?"))
+}
+
+func TestMatching(t *testing.T) {
+	d := detectorOf(t, `
+bank: test
+signal: text.insult
+language: en
+score: 0.5
+entries:
+  - {term: goosebrain, match: exact, score: 0.5}
+  - {term: noodle(|s), match: word}
+  - {term: turnip, match: stem}
+  - {term: muppet, match: variant}
+  - {term: "(silly|daft) <animal>"}
+  - {term: "send cabbage", match: phrase-with-gap, gap: 1}
+  - {term: lemon, directed: 0.9, within: 3}
+  - {term: pickle, with: [<second>], unless: [jar], within: 2}
+  - {term: sausage, always: true}
+  - {term: 笨蛋}
+  - {term: "🥔"}
+`)
+	for _, tc := range []struct {
+		name, in string
+		want     float64
+	}{
+		{"exact", "Goosebrain!", 0.5},
+		{"exact is not unfolded", "g00sebrain", 0},
+		{"word", "what a noodle", 0.5},
+		{"word with ending", "noodles", 0.5},
+		{"word is whole", "noodlesoup", 0},
+		{"word in disguise", "n00dle", 0.5},
+		{"word much repeated", "nooooodle", 0.5},
+		{"word with hidden letters is no variant", "no*dle", 0},
+		{"stem", "turnipish", 0.5},
+		{"variant", "muppet", 0.5},
+		{"variant with hidden letters", "m*pp*t", 0.5},
+		{"variant with too many hidden", "m****t", 0},
+		{"variant doubled", "muuppett", 0.5},
+		{"hidden letters at the end", "mupp**", 0.5},
+		{"bold", "**muppet**", 0.5},
+		{"list and alternatives", "you daft donkey", 0.5},
+		{"phrase in order", "donkey daft", 0},
+		{"phrase over a comma", "daft, donkey", 0.5},
+		{"phrase not over a full stop", "daft. donkey", 0},
+		{"gap", "send me cabbage", 0.5},
+		{"gap too wide", "send me some cabbage", 0},
+		{"undirected", "this lemon is sour", 0.5},
+		{"directed", "you are a lemon", 0.9},
+		{"with", "you pickle", 0.5},
+		{"without", "a pickle", 0},
+		{"unless", "you pickle jar", 0},
+		{"negated", "not a muppet", 0.5 * negatedBy},
+		{"reported", "she said muppet", 0.5 * reportedBy},
+		{"always", "not a sausage", 0.5},
+		{"another sentence does not negate", "I am not. A muppet", 0.5},
+		{"two matches", "muppet noodle", 1 - 0.5*(1-further*0.5)},
+		{"Chinese", "你是笨蛋吗", 0.5},
+		{"emoji", "you 🥔", 0.5},
+		{"spelled out", "you m u p p e t", 0.5},
+		{"spelled out without gaps between words", "y o u m u p p e t", 0.5},
+		{"dotted", "m.u.p.p.e.t", 0.5},
+		{"fullwidth", "ｍｕｐｐｅｔ", 0.5},
+		{"Cyrillic letters", "muрреt", 0.5},
+		{"nothing", "hello there", 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := scores(t, d, tc.in)["text.insult"]; fmt.Sprintf("%.4f", got) != fmt.Sprintf("%.4f", tc.want) {
+				t.Errorf("score of %q = %v, want %v", tc.in, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestMatchesPointIntoTheOriginal(t *testing.T) {
+	d := detectorOf(t, "\nbank: b\nsignal: text.insult\nlanguage: en\nscore: 0.5\nkind: bully.direct\nentries: [\"silly goose\"]\n")
+	in := "oh ｓilly\u200b  g.0.0.s.e !"
+	got, err := d.Matches(t.Context(), in)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("matches %v, error %v", got, err)
+	}
+	if s := in[got[0].Start:got[0].End]; s != "ｓilly\u200b  g.0.0.s.e" {
+		t.Errorf("match is %+q", s)
+	}
+	got[0].Start, got[0].End = 0, 0
+	if diff := cmp.Diff(Match{Signal: "text.insult", Bank: "b", Kind: "bully.direct", Score: 0.5}, got[0]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadReportsEveryFault(t *testing.T) {
+	_, err := Load(fstest.MapFS{"a.yaml": {Data: []byte(`context: en
+lists: {second: [you]}
+---
+bank: b
+signal: insult
+language: en
+colour: red
+entries:
+  - plain
+  - {term: x, score: 2}
+  - {score: 0.5}
+  - {term: y, score: 0.5, match: fuzzy, within: 99}
+---
+other: 1
+`)}})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := []string{
+		`a.yaml:7:9: unknown field colour (known: bank, signal, language, match, gap, score, always, also, kind, entries)`,
+		`a.yaml:5:9: signal "insult" must begin with text.`,
+		`a.yaml:9:5: term "plain" has no score, and the bank has none`,
+		`a.yaml:10:22: score "2" is not a number above 0 and up to 1`,
+		`a.yaml:11:5: an entry needs term or terms`,
+		`a.yaml:12:34: match "fuzzy" is none of exact, word, stem, variant, phrase-with-gap`,
+		`a.yaml:12:49: "99" is not a whole number from 1 to 20`,
+		`a.yaml:14:1: a document is either a context (context: language) or a bank (bank: name)`,
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestCompileReportsEveryFault(t *testing.T) {
+	banks, err := Load(fstest.MapFS{"a.yaml": {Data: []byte(`bank: b
+signal: text.insult
+language: en
+score: 0.5
+entries:
+  - "(a|b"
+  - "a) b"
+  - <nobody>
+  - "()"
+  - {term: a, with: [two words]}
+  - "(a|b c) (d|e f) (g|h i) (j|k l) (m|n o) (p|q r) (s|t u) (v|w x) (y|z a) (b|c d) (e|f g)"
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = New(banks)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := []string{
+		`a.yaml:6:5: stray '(' in "(a|b"`,
+		`a.yaml:7:5: stray ')' in "a) b"`,
+		`a.yaml:8:5: there is no list "nobody" in this language's context`,
+		`a.yaml:9:5: term "()" can be empty`,
+		`a.yaml:10:22: "two words": context is single words`,
+		`a.yaml:11:5: term "(a|b c) (d|e f) (g|h i) (j|k l) (m|n o) (p|q r) (s|t u) (v|w x) (y|z a) (b|c d) (e|f g)" has more than 1024 combinations`,
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// attacks disguise each word of three letters and more.
+var attacks = map[string]func(string) string{
+	"zero width": func(w string) string { return strings.Join(strings.Split(w, ""), "\u200b") },
+	"fullwidth": func(w string) string {
+		return strings.Map(func(r rune) rune { return r - 'a' + 'ａ' }, w)
+	},
+	"combining": func(w string) string { return strings.Join(strings.Split(w, ""), "\u0336") + "\u0336" },
+	"leet":      strings.NewReplacer("a", "4", "e", "3", "i", "1", "o", "0", "s", "5", "t", "7").Replace,
+	"homoglyph": strings.NewReplacer("a", "а", "e", "е", "o", "о", "p", "р", "c", "с", "i", "і", "y", "у").Replace,
+	"dotted":    func(w string) string { return strings.Join(strings.Split(w, ""), ".") },
+	"spaced":    func(w string) string { return strings.Join(strings.Split(w, ""), " ") },
+	"repeat": func(w string) string {
+		return w[:len(w)-1] + strings.Repeat(w[len(w)-1:], 4)
+	},
+	"hidden vowel": func(w string) string {
+		for _, vowel := range []string{"a", "e", "i", "o", "u"} {
+			if i := strings.Index(w[1:], vowel); i >= 0 {
+				return w[:i+1] + "*" + w[i+2:]
+			}
+		}
+		return w
+	},
+}
+
+func TestAttacks(t *testing.T) {
+	d := shipped(t)
+	for name, attack := range attacks {
+		t.Run(name, func(t *testing.T) {
+			for _, in := range []string{"you stupid idiot", "such a pathetic moron you are", "shut up you idiot"} {
+				var words []string
+				for _, w := range strings.Fields(in) {
+					if len(w) >= 3 {
+						w = attack(w)
+					}
+					words = append(words, w)
+				}
+				disguised := strings.Join(words, " ")
+				plain, got := scores(t, d, in)["text.toxic"], scores(t, d, disguised)["text.toxic"]
+				if plain < 0.8 || got < 0.5 {
+					t.Errorf("%q scores %.2f, disguised as %q %.2f; want 0.8 and 0.5", in, plain, disguised, got)
+				}
+			}
+		})
+	}
+}
+
+// TestInnocentWords holds the shipped banks to words that contain, or look like, others.
+func TestInnocentWords(t *testing.T) {
+	d := shipped(t)
+	for _, in := range []string{
+		"Scunthorpe, Penistone and Lightwater are towns in England",
+		"the class assessed the assassin in the classic bass passage", "a cocktail for the peacock in Hancock",
+		"analysis of the therapist's manuscript", "shiitake mushrooms and a matsushita radio",
+		"she got a pic of the bok choy", "Dickens, Dickinson and Moby", "a hoe and a rake for the garden",
+		"the raccoon and the cocoon", "niggardly", "a title for Titanic", "circumference and documents cumulate",
+		"Essex, Sussex and Middlesex", "the FDP and the SPD", "I shot a photo of a dead tree", "kill the lights please",
+		"my phone died", "the negative side", "rapeseed oil", "Johnny Depp", "we meet in class 10b at 5pm",
+		"il a une grande bite de pain", "el año pasado", "die Frau und der Mann", "é meu ano", "this sucks, it rains",
+		"I could kill for a pizza", "break a leg", "bomb disposal", "grape, drape and scrape", "wristwatch", "the swatch",
+	} {
+		for name, s := range scores(t, d, in) {
+			if s >= 0.5 {
+				t.Errorf("%q scores %.2f for %s", in, s, name)
+			}
+		}
+	}
+}
+
+// TestShippedSignals has one plain example for each signal that rules rely on.
+func TestShippedSignals(t *testing.T) {
+	d := shipped(t)
+	for signal, texts := range map[string][]string{
+		"text.insult":                    {"you are so stupid", "du bist so dumm", "eres un idiota", "tu es vraiment nul", "você é muito burro", "sei proprio stupido", "je bent zo dom", "jesteś taki głupi", "sen çok aptalsın", "ты такой тупой", "أنت غبي", "तू पागल है"},
+		"text.harassment":                {"nobody likes you", "niemand mag dich"},
+		"text.threat":                    {"i will find out, i know where you live", "ich weiß wo du wohnst", "sé dónde vives"},
+		"text.sexual":                    {"do you watch porn"},
+		"text.solicitation":              {"send me a naked picture", "schick mir nacktbilder", "mándame nudes"},
+		"text.grooming":                  {"you are very mature for your age", "unser kleines geheimnis", "eres muy madura para tu edad"},
+		"text.sextortion":                {"pay me or i will send your nudes to all your friends"},
+		"text.coercive_control":          {"if you loved me you would", "give me your password"},
+		"text.self_harm_disclosure":      {"i want to hurt myself", "i don't want to live anymore", "ich will nicht mehr leben", "je veux mourir"},
+		"text.self_harm_encouragement":   {"you should just hurt yourself"},
+		"text.suicide":                   {"painless ways to die"},
+		"text.eating_disorder_promotion": {"best thinspo accounts", "tips to ignore hunger"},
+		"text.doxxing":                   {"his home address is"},
+		"text.spam":                      {"free gift card, click here now"},
+		"text.contact_move":              {"do you have snapchat?", "add me on discord", "what's your snap", "hast du insta"},
+		"text.age_probe":                 {"how old are you", "are you 13", "wie alt bist du", "сколько тебе лет", "كم عمرك"},
+		"text.secrecy":                   {"don't tell your mom", "our little secret", "das bleibt unter uns"},
+		"text.meeting":                   {"can we meet in person", "where do you live", "wo wohnst du"},
+	} {
+		for _, in := range texts {
+			if got := scores(t, d, in)[signal]; got < 0.5 {
+				t.Errorf("%q scores %.2f for %s, want at least 0.5", in, got, signal)
+			}
+		}
+	}
+}
+
+// TestWhoIsMeant tells seeking help from pushing another.
+func TestWhoIsMeant(t *testing.T) {
+	d := shipped(t)
+	for _, tc := range []struct{ in, yes, no string }{
+		{"i want to hurt myself", "text.self_harm_disclosure", "text.self_harm_encouragement"},
+		{"go hurt yourself", "text.self_harm_encouragement", "text.self_harm_disclosure"},
+		{"i am never going to hurt you", "", "text.threat"},
+		{"please do not hurt yourself", "", "text.self_harm_encouragement"},
+	} {
+		got := scores(t, d, tc.in)
+		if tc.yes != "" && got[tc.yes] < 0.8 || got[tc.no] >= 0.5 {
+			t.Errorf("%q: %s %.2f, %s %.2f", tc.in, tc.yes, got[tc.yes], tc.no, got[tc.no])
+		}
+	}
+}
+
+func FuzzDetect(f *testing.F) {
+	for _, s := range []string{"you are s t u p i d", "f*** y0u", "how old r u", "go d.i.e", "笨蛋", "ты такой тупой", "\xff*a"} {
+		f.Add(s)
+	}
+	d := shipped(f)
+	f.Fuzz(func(t *testing.T, s string) {
+		matches, err := d.Matches(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range matches {
+			if m.Start < 0 || m.Start >= m.End || m.End > len(s) || !(m.Score > 0 && m.Score <= 1) {
+				t.Errorf("match %+v in %+q", m, s)
+			}
+		}
+		for name, score := range scores(t, d, s) {
+			if !(score > 0 && score <= maxScore) {
+				t.Errorf("%s scores %v", name, score)
+			}
+		}
+	})
+}
+
+func TestDetectAllocatesLittle(t *testing.T) {
+	d := shipped(t)
+	quiet := eventOf(sample(125))
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := d.Detect(t.Context(), quiet); err != nil {
+			t.Fatal(err)
+		}
+	}); got > 2 {
+		t.Errorf("%v allocations for a message in which nothing is found, want 2 at most", got)
+	}
 }

@@ -209,9 +209,7 @@ func add(found, more []filled, folded bool, need manner) []filled {
 		if folded && f.flags&exact != 0 || f.flags&need != need {
 			continue
 		}
-		if !slices.Contains(found, f) {
-			found = append(found, f)
-		}
+		found = append(found, f)
 	}
 	return found
 }
