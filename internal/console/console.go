@@ -8,6 +8,7 @@ package console
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
@@ -28,6 +29,8 @@ type Console struct {
 	feed  *feed
 	doors *doors
 	pages pages
+
+	streams atomic.Int32 // open now
 
 	tick     time.Duration // between two messages of a stream
 	patience time.Duration // how long a browser may take to read one

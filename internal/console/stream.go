@@ -13,6 +13,9 @@ import (
 // more than that in a tick nobody can read, so the rest is only counted.
 const maxAtOnce = 20
 
+// maxStreams is how many pages may be open at once.
+const maxStreams = 32
+
 // beat is how long a stream stays silent at most.
 const beat = time.Second
 
@@ -29,6 +32,12 @@ type batch struct {
 func (c *Console) stream(w http.ResponseWriter, r *http.Request) {
 	if !c.opts.Live || !c.signedIn(r) {
 		http.Error(w, "sign in with the link that the server printed", http.StatusForbidden)
+		return
+	}
+	defer c.streams.Add(-1)
+	if c.streams.Add(1) > maxStreams {
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "too many live pages are open", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -311,7 +311,7 @@ function setState(state) {
 
 $('fresh').addEventListener('click', () => {
   catchUp();
-  $('main').focus({ preventScroll: true });
+  $('events').focus({ preventScroll: true });
   window.scrollTo({ top: 0, behavior: 'smooth' });
 });
 
