@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +40,7 @@ type Options struct {
 // App is one server, listening from Open on and answering while Run runs.
 type App struct {
 	Engine  *decide.Engine
-	Keys    *keys.Store
+	Keys    *keys.Ring
 	Console *console.Console
 	NewKey  string // the first admin key if Open made it: to be shown once
 
@@ -55,23 +56,20 @@ type App struct {
 	close    []func() error
 }
 
-// Open opens everything the server stands on, in the order of its floors. What
-// was opened before something failed is closed again.
-func Open(ctx context.Context, cfg *config.Config, o Options) (_ *App, err error) {
+// Open opens everything the server stands on, in the order of its floors, and
+// listens. What was opened before something failed is closed again.
+func Open(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
+	return open(ctx, cfg, o, (*App).openTelemetry, (*App).openStorage, (*App).openKeys, (*App).openEngine, (*App).openServer)
+}
+
+func open(ctx context.Context, cfg *config.Config, o Options, floors ...func(*App, context.Context) error) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	a := &App{cfg: cfg, options: o, ending: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.Close())
-		}
-	}()
-	for _, step := range []func(context.Context) error{
-		a.openTelemetry, a.openStorage, a.openKeys, a.openEngine, a.openServer,
-	} {
-		if err := step(ctx); err != nil {
-			return nil, err
+	for _, floor := range floors {
+		if err := floor(a, ctx); err != nil {
+			return nil, errors.Join(err, a.Close())
 		}
 	}
 	return a, nil
@@ -110,13 +108,15 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 }
 
 func (a *App) openKeys(ctx context.Context) (err error) {
-	a.Keys = keys.New(a.db, keys.Options{Now: a.options.Now})
-	a.NewKey, err = a.Keys.Bootstrap(ctx, a.cfg.AdminKey.Reveal())
+	a.Keys = keys.New(a.db, a.options.Now)
+	a.NewKey, err = a.Keys.Configure(ctx, a.cfg.AdminKey.Reveal())
 	return err
 }
 
 // secret is one of the installation's own secrets, made on first use.
-func (a *App) secret(name string) ([32]byte, error) { return keys.Secret(a.cfg.Data, name) }
+func (a *App) secret(name string) ([keys.SecretSize]byte, error) {
+	return keys.Secrets{Dir: filepath.Join(a.cfg.Data, "secrets")}.Secret(name)
+}
 
 func (a *App) openEngine(ctx context.Context) error {
 	youngest, _ := event.ParseBand(a.cfg.Ages.Youngest) // checked by config
@@ -161,7 +161,7 @@ func (a *App) openEngine(ctx context.Context) error {
 func (a *App) openServer(ctx context.Context) (err error) {
 	l := &a.cfg.Limits
 	a.api = web.New(web.Options{
-		Authenticate: a.Keys.Authenticate, Version: a.options.Version,
+		Authenticate: a.Keys.Verify, Version: a.options.Version,
 		BodyLimit: int64(l.BodyBytes), Timeout: l.RequestTimeout, Rate: l.RatePerKey, Burst: l.Burst,
 		Log: a.watch.Log, Metrics: a.watch.Metrics, Traces: a.watch.Traces, Now: a.options.Now,
 	})

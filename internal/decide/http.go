@@ -124,7 +124,7 @@ func joinBatch(batch []event.Decoded, answers []BatchAnswer) ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		err := invalid(batch[i].Err)
+		err := batch[i].Err
 		if err == nil {
 			answer := answers[0]
 			answers = answers[1:]
@@ -132,9 +132,9 @@ func joinBatch(batch []event.Decoded, answers []BatchAnswer) ([]byte, error) {
 				b.Write(answer.Encoded)
 				continue
 			}
-			err = refusal(answer.Err)
+			err = answer.Err
 		}
-		problem, encodeErr := json.Marshal(map[string]fault.Problem{"error": fault.From(err).Problem()})
+		problem, encodeErr := json.Marshal(map[string]fault.Problem{"error": ProblemOf(err)})
 		if encodeErr != nil {
 			return nil, encodeErr
 		}
@@ -264,3 +264,6 @@ func refusal(err error) error {
 	}
 	return err
 }
+
+// ProblemOf is what a caller may read of why an event has no decision.
+func ProblemOf(err error) fault.Problem { return fault.From(refusal(invalid(err))).Problem() }

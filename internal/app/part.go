@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/breakwater-project/breakwater/internal/config"
+	"github.com/breakwater-project/breakwater/internal/decide"
+	"github.com/breakwater-project/breakwater/internal/journal"
+	"github.com/breakwater-project/breakwater/internal/keys"
+)
+
+// OpenEngine opens what decides, without a listener. Close ends it.
+func OpenEngine(ctx context.Context, cfg *config.Config, o Options) (*decide.Engine, func() error, error) {
+	a, err := open(ctx, cfg, o, (*App).openTelemetry, (*App).openStorage, (*App).openKeys, (*App).openEngine)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.Engine, a.Close, nil
+}
+
+// OpenKeys opens the API keys alone. A server may be running on the database.
+func OpenKeys(ctx context.Context, cfg *config.Config) (*keys.Ring, func() error, error) {
+	a, err := open(ctx, cfg, Options{}, (*App).openTelemetry, (*App).openStorage)
+	if err != nil {
+		return nil, nil, err
+	}
+	return keys.New(a.db, a.options.Now), a.Close, nil
+}
+
+// OpenJournal opens the journal alone, to be read. A server may be running on
+// the database.
+func OpenJournal(ctx context.Context, cfg *config.Config) (*journal.Log, func() error, error) {
+	a, err := open(ctx, cfg, Options{}, (*App).openTelemetry, (*App).openStorage)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := a.secret("journal")
+	if err == nil {
+		var log *journal.Log
+		if log, err = journal.Open(ctx, a.db, journal.Options{Now: a.options.Now, Key: key}); err == nil {
+			a.onClose(log.Close)
+			return log, a.Close, nil
+		}
+	}
+	return nil, nil, errors.Join(err, a.Close())
+}
