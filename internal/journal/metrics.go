@@ -4,35 +4,26 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/breakwater-project/breakwater/internal/telemetry"
 )
 
 // Metrics are what the log tells an operator. A nil *Metrics counts nothing.
 type Metrics struct {
 	entries *prometheus.CounterVec
-	seconds prometheus.Histogram
-	batch   prometheus.Histogram
+	seconds prometheus.Observer
+	batch   prometheus.Observer
 }
 
 // NewMetrics registers the log's metrics.
-func NewMetrics(r prometheus.Registerer) *Metrics {
-	m := &Metrics{
-		entries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "breakwater_journal_entries_total",
-			Help: "Entries offered to the journal, by result: written (or there already), refused (queue full), failed.",
-		}, []string{"result"}),
-		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "breakwater_journal_commit_seconds",
-			Help:    "Time of one transaction, until durable.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
-		}),
-		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "breakwater_journal_batch_entries",
-			Help:    "Entries in one transaction.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
-		}),
+func NewMetrics(m *telemetry.Metrics) *Metrics {
+	return &Metrics{
+		entries: m.Counter("journal", "entries", "total",
+			"Entries offered to the journal, by result: written (or there already), refused (queue full), failed.", "result"),
+		seconds: m.Histogram("journal", "commit", "seconds", "Time of one transaction, until durable.", telemetry.Latency()).WithLabelValues(),
+		batch: m.Histogram("journal", "batch", "entries", "Entries in one transaction.",
+			prometheus.ExponentialBuckets(1, 2, 11)).WithLabelValues(),
 	}
-	r.MustRegister(m.entries, m.seconds, m.batch)
-	return m
 }
 
 func (m *Metrics) committed(entries int, d time.Duration, err error) {
