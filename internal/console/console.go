@@ -13,6 +13,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/web"
 )
 
 // Options say how the console behaves.
@@ -55,20 +56,32 @@ func (c *Console) Observe(ev *event.Event, d *decision.Decision) {
 	}
 }
 
-// Mount adds the console's routes: the page at "/", sign-in and sign-out, the
-// stream and the page's own files below /console/.
-func (c *Console) Mount(mux *http.ServeMux) {
-	mux.Handle("GET /{$}", guarded(c.home))
-	mux.Handle("GET /signin", guarded(c.signIn))
-	mux.Handle("POST /signout", guarded(c.signOut))
-	mux.Handle("GET /console/stream", guarded(c.stream))
-	mux.Handle("GET /console/{file}", guarded(c.asset))
+// Routes adds the console's pages to an API: the page at "/", sign-in and
+// sign-out, the stream and the page's own files below /console/. They ask for
+// no API key; what people wrote is behind the session.
+func (c *Console) Routes(api *web.API) {
+	for _, page := range []struct {
+		method, path, id string
+		timeout          time.Duration // below zero is none, zero the API's
+		answer           http.HandlerFunc
+	}{
+		{http.MethodGet, "/{$}", "console-home", 0, c.home},
+		{http.MethodGet, "/signin", "console-sign-in", 0, c.signIn},
+		{http.MethodPost, "/signout", "console-sign-out", 0, c.signOut},
+		{http.MethodGet, "/console/stream", "console-stream", -1, c.stream},
+		{http.MethodGet, "/console/{file}", "console-file", 0, c.asset},
+	} {
+		web.Handle(api, web.Operation{
+			Method: page.method, Path: page.path, ID: page.id,
+			Public: true, Hidden: true, Timeout: page.timeout,
+		}, guarded(page.answer))
+	}
 }
 
 // guarded sets the headers that every answer has: nothing from elsewhere,
 // nothing inline, nothing framed, nothing remembered by caches.
-func guarded(next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func guarded(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
 			"img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "+
@@ -81,7 +94,7 @@ func guarded(next http.HandlerFunc) http.Handler {
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 		h.Set("Cache-Control", "no-store")
 		next(w, r)
-	})
+	}
 }
 
 func (c *Console) home(w http.ResponseWriter, r *http.Request) {

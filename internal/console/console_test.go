@@ -16,6 +16,8 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/keys"
+	"github.com/breakwater-project/breakwater/internal/web"
 )
 
 const said = "see you at the lighthouse"
@@ -46,13 +48,18 @@ func open(t *testing.T, opts Options) (*Console, *httptest.Server, *http.Client)
 	t.Helper()
 	c := New(opts)
 	c.tick = time.Millisecond
-	mux := http.NewServeMux()
-	c.Mount(mux)
-	srv := httptest.NewServer(mux)
+	api := web.New(web.Options{Authenticate: nobody})
+	c.Routes(api)
+	srv := httptest.NewServer(api)
 	t.Cleanup(srv.Close)
 	browser := &http.Client{Transport: &jar{next: srv.Client().Transport}}
 	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return c, srv, browser
+}
+
+// nobody holds an API key.
+func nobody(context.Context, string) (keys.Principal, error) {
+	return keys.Principal{}, keys.ErrUnknown
 }
 
 // jar sends back the cookie that it was last given.

@@ -242,6 +242,18 @@ async function cable(port) {
   };
 }
 
+test('before the first event the page says how to send one', async (t) => {
+  const context = await browser.newContext({ storageState: session, viewport: { width: 360, height: 800 } });
+  t.after(() => context.close());
+  const page = await watched(context);
+  await page.route('**/console/stream*', () => {}); // nothing comes
+  await page.goto(new URL('/', link).href);
+  await page.getByRole('heading', { name: 'Waiting for the first event' }).waitFor();
+  assert.match(await page.locator('#example').textContent(), /curl http:\/\/127.0.0.1:\d+\/v1\/decisions/);
+  await accessible(page, 'empty');
+  await page.screenshot({ path: join(pictures, 'empty.png'), fullPage: true });
+});
+
 test('motion stops for those who ask', async (t) => {
   const page = await open(t, { reducedMotion: 'reduce' });
   const animation = await page.locator('.dot').evaluate((dot) => getComputedStyle(dot).animationName);
