@@ -19,6 +19,9 @@ type Options struct {
 	Shipped fs.FS
 	// Parts are the shipped parts of the default bundle.
 	Parts []string
+	// Everywhere are jurisdictions whose rules apply to the whole world,
+	// besides those that the manifest names.
+	Everywhere []string
 	// Signals are the names that detectors can give; a rule that reads another
 	// one is an error. Nil admits every name.
 	Signals []string
@@ -241,7 +244,7 @@ func (l *loader) once(f *file, n *yaml.Node, what, name string) bool {
 func (l *loader) link(m manifest) *Bundle {
 	b := &Bundle{
 		name: m.name, lists: l.lists, notices: l.notices, resources: l.resources,
-		everywhere: m.everywhere, byType: map[event.Type][]*rule{},
+		everywhere: sortedUnion(m.everywhere, l.options.Everywhere), byType: map[event.Type][]*rule{},
 	}
 	if len(l.rules) > MaxRules {
 		l.errors.add(position{file: Manifest}, "more than %d rules", MaxRules)
@@ -348,4 +351,11 @@ func (b *Bundle) index() {
 			}
 		}
 	}
+}
+
+// sortedUnion is what is in either list, once.
+func sortedUnion(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
