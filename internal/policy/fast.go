@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"cel.dev/cel-go/common/ast"
@@ -236,27 +235,29 @@ func (f *fast) int(e ast.Expr) *operand[int64] {
 	case ast.CallKind:
 		switch call := e.AsCall(); call.FunctionName() {
 		case operators.Add:
-			return sum(f.int(call.Args()[0]), f.int(call.Args()[1]), 1)
+			return sum(f.int(call.Args()[0]), f.int(call.Args()[1]), false)
 		case operators.Subtract:
-			return sum(f.int(call.Args()[0]), f.int(call.Args()[1]), -1)
+			return sum(f.int(call.Args()[0]), f.int(call.Args()[1]), true)
 		}
 	}
 	return nil
 }
 
-// sum is a + sign*b. CEL's ints do not wrap: what does not fit is an error.
-func sum(a, b *operand[int64], sign int64) *operand[int64] {
+// sum is a + b, or a - b. CEL's ints do not wrap: what does not fit is an error.
+func sum(a, b *operand[int64], minus bool) *operand[int64] {
 	if a == nil || b == nil {
 		return nil
 	}
 	return &operand[int64]{read: func(s *state) (int64, bool) {
 		x, okX := a.read(s)
 		y, okY := b.read(s)
-		const safe = math.MaxInt64 / 2
-		if !okX || !okY || x > safe || x < -safe || y > safe || y < -safe {
-			return 0, false
+		z := x + y
+		fits := (z > x) == (y > 0)
+		if minus {
+			z = x - y
+			fits = (z < x) == (y > 0)
 		}
-		return x + sign*y, true
+		return z, okX && okY && fits
 	}}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 
 	"cel.dev/cel-go/cel"
@@ -8,29 +9,28 @@ import (
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/interpreter"
+
+	"github.com/breakwater-project/breakwater/event"
 )
 
 // Limits of what one part of a condition may cost, in CEL's units (about one
 // per step).
 const (
-	cheapCost   = 2_000       // at most: evaluated without a meter
-	maxCost     = 100_000     // metered: more is a missing input
-	absurdCost  = 100_000_000 // at worst: refused when it is compiled
-	maxMetered  = 256         // metered evaluations for one event
-	interruptAt = 256         // steps between looks at the deadline
+	cheapCost   = 2_000             // at most: evaluated without a meter
+	maxCost     = 100_000           // metered: more is a missing input
+	absurdCost  = 1_000_000_000_000 // at worst: refused when it is compiled
+	maxMetered  = 256               // metered evaluations for one event
+	interruptAt = 256               // steps between looks at the deadline
 )
 
 // interpret plans part for CEL's interpreter.
 func (lang *language) interpret(tree *ast.AST, part ast.Expr) (func(*state) tri, error) {
 	sub := ast.NewCheckedAST(ast.NewAST(part, tree.SourceInfo()), tree.TypeMap(), tree.ReferenceMap())
-	estimate, err := cost.Cost(sub, sizes{})
+	worst, err := bound(sub)
 	if err != nil {
 		return nil, err
 	}
-	if estimate.Max > absurdCost {
-		return nil, fmt.Errorf("too expensive: up to %d steps, at most %d are allowed", estimate.Max, absurdCost)
-	}
-	if estimate.Max <= cheapCost {
+	if worst <= cheapCost {
 		program, err := lang.env.PlanProgram(sub, cel.EvalOptions(cel.OptOptimize))
 		if err != nil {
 			return nil, err
@@ -53,19 +53,39 @@ func (lang *language) interpret(tree *ast.AST, part ast.Expr) (func(*state) tri,
 	}, nil
 }
 
-// sizes bounds what the estimator can't know: an event's attributes are at
-// most 8 KiB of JSON, every other string an identifier.
-type sizes struct{}
+// bound is what tree costs at worst. What would cost too much for every event,
+// or beyond all measure for some, is an error.
+func bound(tree *ast.AST) (uint64, error) {
+	least, err := cost.Cost(tree, sizes{attribute: 1})
+	if err != nil {
+		return 0, err
+	}
+	if least.Max > maxCost {
+		return 0, fmt.Errorf("too expensive: %d steps, at most %d are allowed", least.Max, maxCost)
+	}
+	worst, err := cost.Cost(tree, sizes{attribute: event.MaxAttributes})
+	if err != nil {
+		return 0, err
+	}
+	if worst.Max > absurdCost {
+		return 0, errors.New("too expensive: nested loops over attributes")
+	}
+	return worst.Max, nil
+}
+
+// sizes bounds what CEL's estimator can't know: how much there is in an
+// attribute. Every other string is an identifier.
+type sizes struct{ attribute uint64 }
 
 func (sizes) EstimateCallCost(_, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
 	return nil
 }
 
-func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+func (z sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
 	if n.Type().Kind() == types.StringKind && len(n.Path()) == 1 {
 		return &cost.SizeEstimate{Min: 0, Max: 64}
 	}
-	return &cost.SizeEstimate{Min: 0, Max: 8 << 10}
+	return &cost.SizeEstimate{Min: 0, Max: z.attribute}
 }
 
 // ResolveName is the variable's value, boxed at most once for an event or viewer.

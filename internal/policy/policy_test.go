@@ -2,7 +2,6 @@ package policy_test
 
 import (
 	"context"
-	"encoding/json"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -10,70 +9,95 @@ import (
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/policy"
+	"github.com/breakwater-project/breakwater/policies"
 )
 
-func bundleFS(files map[string]string) fstest.MapFS {
-	fsys := fstest.MapFS{}
-	if _, ok := files["bundle.yaml"]; !ok {
-		fsys["bundle.yaml"] = &fstest.MapFile{Data: []byte("bundle: test\n")}
-	}
+// directory is an operator's bundle; the manifest may be left out.
+func directory(files map[string]string) fstest.MapFS {
+	fsys := fstest.MapFS{policy.Manifest: {Data: []byte("bundle: test\n")}}
 	for name, text := range files {
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
 	}
 	return fsys
 }
 
-// load compiles rules given as one file's text.
-func load(t testing.TB, rules string) *policy.Bundle {
+// load compiles a bundle of one file.
+func load(t testing.TB, text string) *policy.Bundle {
 	t.Helper()
-	b, err := policy.Load(bundleFS(map[string]string{"rules.yaml": rules}), policy.Options{})
+	b, err := policy.Load(directory(map[string]string{"rules.yaml": text}), policy.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
 }
 
-func TestFirst(t *testing.T) {
-	b := load(t, `
-notices:
-  held:
-    audience: actor
-    title: {en: "Held", de: "Angehalten"}
-    body: {en: "b", de: "c"}
-    topics: [bullying]
-resources:
-  - {topic: bullying, countries: [GB], name: Childline, url: "https://www.childline.org.uk/"}
-rules:
-  - id: contact.stranger
-    events: [message.send]
-    when: viewer.minor && !viewer.connected && actor.adult
-    viewer: hold
-    kind: contact.unsolicited_adult
-    text: "An adult may have written to a child."
-    effects: [{kind: review, queue: contact, priority: 2}, {kind: strike}]
-    notice: held
-    measures: [ofcom:ICU-F1]
-    jurisdictions: [GB]
-  - id: bully
-    events: [message.send]
-    when: >-
-      viewer.age_from < 13
-      && signal("text.insult") >= 0.5 && [1,2].exists(x, x == 2)
-    viewer: blur
-    text: "Insult."
-`)
-	in := policy.Input{Type: event.MessageSend, Time: time.Now(), Scope: event.Direct,
-		Actor:   policy.Subject{Band: event.Band18Plus, From: 18, To: 150, Country: "GB"},
-		Members: []policy.Member{{ID: "u", Subject: policy.Subject{Band: event.Band10to12, From: 10, To: 13, Country: "GB"}}},
-		Signals: []decision.Signal{{Name: "text.insult", Score: .9}},
+// shipped is the default bundle.
+func shipped(t testing.TB) *policy.Bundle {
+	t.Helper()
+	b, err := policy.Load(nil, options())
+	if err != nil {
+		t.Fatal(err)
 	}
-	r := b.Eval(context.Background(), &in)
-	out, _ := json.MarshalIndent(r, "", " ")
-	t.Logf("%s", out)
-	in.Signals = nil
-	in.Missing = []policy.Missing{{Input: "signal:text.insult", Why: "timeout"}}
-	in.Actor = policy.Subject{}
-	r = b.Eval(context.Background(), &in)
-	out, _ = json.MarshalIndent(r, "", " ")
-	t.Logf("%s", out)
+	return b
+}
+
+func options() policy.Options {
+	return policy.Options{Shipped: policies.FS, Parts: policies.Parts()}
+}
+
+func eval(b *policy.Bundle, in policy.Input) policy.Result {
+	return b.Eval(context.Background(), &in)
+}
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+// someone is a person of that band in Great Britain.
+func someone(band event.Band) policy.Subject {
+	from, to := band.Interval()
+	return policy.Subject{Band: band, From: from, To: to, Basis: event.BasisDeclared, Country: "GB"}
+}
+
+func member(id string, band event.Band) policy.Member {
+	return policy.Member{ID: id, Subject: someone(band)}
+}
+
+// message is a direct message from a declared adult to members.
+func message(members ...policy.Member) policy.Input {
+	return policy.Input{
+		Type: event.MessageSend, Time: noon, Scope: event.Direct, Surface: event.SurfaceDM,
+		Actor: someone(event.Band18Plus), Members: members,
+	}
+}
+
+// post is a public post of a declared adult.
+func post() policy.Input {
+	return policy.Input{Type: event.ContentCreate, Time: noon, Scope: event.Public, Actor: someone(event.Band18Plus)}
+}
+
+func saw(in policy.Input, name string, score float64) policy.Input {
+	in.Signals = append(in.Signals, decision.Signal{Name: name, Score: score, Detector: "test"})
+	return in
+}
+
+func lacking(in policy.Input, inputs ...string) policy.Input {
+	for _, name := range inputs {
+		in.Missing = append(in.Missing, policy.Missing{Input: name, Why: "timeout"})
+	}
+	return in
+}
+
+func reasonIDs(reasons []decision.Reason) []string {
+	ids := []string{}
+	for _, r := range reasons {
+		ids = append(ids, r.Rule)
+	}
+	return ids
+}
+
+func bandOutcomes(r policy.Result) map[string]string {
+	outcomes := map[string]string{}
+	for _, b := range r.Bands {
+		outcomes[b.Band.String()] = b.Outcome.String()
+	}
+	return outcomes
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"math"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,11 +19,14 @@ func (f *file) within(n *yaml.Node, line, column int) position {
 	}
 	s := scalar{rest: f.from(n), line: n.Line, column: n.Column, style: n.Style}
 	s.open()
-	for range visibleBefore(n.Value, line, column) {
+	before := visibleBefore(n.Value, line, column)
+	for range before {
 		s.skip()
 		s.step()
 	}
-	s.skip()
+	if before < visibleBefore(n.Value, math.MaxInt, 0) { // else the fault is at the end
+		s.skip()
+	}
 	return position{file: f.path, line: s.line, column: s.column}
 }
 

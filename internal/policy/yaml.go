@@ -43,18 +43,21 @@ func (f *file) fault(n *yaml.Node, format string, args ...any) {
 
 // root parses the file's one document; nil if it is empty or does not parse.
 func (f *file) root() *yaml.Node {
-	var doc yaml.Node
-	if err := yaml.Load([]byte(f.text), &doc); err != nil {
+	var docs []yaml.Node
+	if err := yaml.Load([]byte(f.text), &docs, yaml.WithAllDocuments()); err != nil {
 		f.syntax(err)
 		return nil
 	}
-	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
+	if len(docs) > 1 {
+		f.fault(&docs[1], "a second document begins: a file has one")
+	}
+	if len(docs) != 1 || len(docs[0].Content) == 0 || isNull(docs[0].Content[0]) {
 		return nil
 	}
-	if !f.plain(doc.Content[0], 0) {
+	if !f.plain(docs[0].Content[0], 0) {
 		return nil
 	}
-	return doc.Content[0]
+	return docs[0].Content[0]
 }
 
 func (f *file) syntax(err error) {
