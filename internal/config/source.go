@@ -27,7 +27,7 @@ func (c *Config) readFile(path string) []error {
 	if err != nil {
 		return []error{fmt.Errorf("configuration: %w", err)}
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return []error{fmt.Errorf("configuration: %w", err)}

@@ -67,7 +67,7 @@ func makeSecret(dir, path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	secret := make([]byte, SecretSize)
 	rand.Read(secret) // never fails
 	_, err = f.Write(secret)

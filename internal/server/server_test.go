@@ -265,6 +265,7 @@ func speak(t *testing.T, addr, text string) string {
 }
 
 func TestSlowClients(t *testing.T) {
+	t.Parallel()
 	r := start(t, func(o *server.Options) {
 		o.ReadHeader, o.Read, o.Idle = 50*time.Millisecond, 100*time.Millisecond, 50*time.Millisecond
 	})
@@ -299,6 +300,7 @@ func TestLimits(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v: %q", name, err, answer)
 		}
+		resp.Body.Close()
 		if resp.StatusCode != 413 || resp.Header.Get("Content-Type") != fault.ProblemType {
 			t.Errorf("%s: %d %v", name, resp.StatusCode, resp.Header)
 		}

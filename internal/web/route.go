@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"mime"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -26,8 +25,6 @@ import (
 	"github.com/breakwater-project/breakwater/internal/fault"
 	"github.com/breakwater-project/breakwater/internal/keys"
 )
-
-const jsonType = "application/json"
 
 // route is an operation and what is counted of it.
 type route struct {
@@ -57,13 +54,10 @@ func (a *API) route(op Operation, reads bool, serve func(*request, *http.Request
 // ServeHTTP is the order in which every request is treated.
 func (t *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{ResponseWriter: w, route: t, started: t.api.options.Now()}
+	ctx, endTrace := t.trace(context.WithValue(r.Context(), requestKey{}, q), r)
+	defer endTrace()
 	defer q.end()
 	q.head(r)
-	ctx := context.WithValue(r.Context(), requestKey{}, q)
-	ctx, span := t.trace(ctx, r)
-	if span != nil {
-		defer func() { endSpan(span, q.status) }()
-	}
 	ctx, err := q.admit(ctx, r)
 	if err != nil {
 		q.refuse(err)
@@ -93,8 +87,8 @@ func (t *route) limit(ctx context.Context, q *request) (context.Context, context
 		return context.WithTimeout(ctx, t.op.Timeout)
 	}
 	connection := http.NewResponseController(q)
-	connection.SetReadDeadline(time.Time{}) // fails only where there is no connection
-	connection.SetWriteDeadline(time.Time{})
+	_ = connection.SetReadDeadline(time.Time{}) // fails only where there is no connection
+	_ = connection.SetWriteDeadline(time.Time{})
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {
@@ -117,18 +111,17 @@ func (t *route) reuse(b *bytes.Buffer) {
 }
 
 // trace begins a span under the caller's, if traces are on.
-func (t *route) trace(ctx context.Context, r *http.Request) (context.Context, trace.Span) {
+func (t *route) trace(ctx context.Context, r *http.Request) (context.Context, func()) {
 	if t.api.tracer == nil {
-		return ctx, nil
+		return ctx, func() {}
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
-	return t.api.tracer.Start(ctx, t.op.ID, trace.WithSpanKind(trace.SpanKindServer),
+	ctx, span := t.api.tracer.Start(ctx, t.op.ID, trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("http.route", t.op.Path)))
-}
-
-func endSpan(span trace.Span, status int) {
-	span.SetAttributes(attribute.Int("http.response.status_code", status))
-	span.End()
+	return ctx, func() {
+		span.SetAttributes(attribute.Int("http.response.status_code", current(ctx).status))
+		span.End()
+	}
 }
 
 // request is one request under way: the writer of its answer, and what is
@@ -184,7 +177,7 @@ func (q *request) Write(b []byte) (int, error) {
 // head sets the headers that every answer has.
 func (q *request) head(r *http.Request) {
 	if q.id = r.Header.Get("X-Request-Id"); !plainID(q.id) {
-		q.id = strconv.FormatUint(rand.Uint64(), 36)
+		q.id = strconv.FormatUint(rand.Uint64(), 36) //nolint:gosec // a name for log lines, no secret
 	}
 	h := q.Header()
 	h.Set("X-Request-Id", q.id)
@@ -258,79 +251,6 @@ func roleNames(roles []keys.Role) string {
 	return strings.Join(names, " or ")
 }
 
-// read fills q.body, and checks it if it is JSON.
-func (q *request) read(r *http.Request, buffer *bytes.Buffer) error {
-	op := &q.route.op
-	mediaType := r.Header.Get("Content-Type")
-	if !accepted(mediaType, op.Accepts) {
-		return fault.Newf(fault.Unsupported, "Send the body as %s.", strings.Join(op.Accepts, " or "))
-	}
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return fault.New(fault.Unsupported, "Send the body without Content-Encoding.")
-	}
-	if r.ContentLength > op.BodyLimit {
-		return tooLarge(op.BodyLimit)
-	}
-	if r.ContentLength > 0 {
-		buffer.Grow(int(r.ContentLength) + bytes.MinRead) // ReadFrom wants room to see the end
-	}
-	if _, err := buffer.ReadFrom(http.MaxBytesReader(q, r.Body, op.BodyLimit)); err != nil {
-		var over *http.MaxBytesError
-		if errors.As(err, &over) {
-			return tooLarge(op.BodyLimit)
-		}
-		return fault.Wrap(fault.Malformed, err, "The body could not be read to its end.")
-	}
-	q.body = buffer.Bytes()
-	if len(q.body) == 0 {
-		return fault.New(fault.Malformed, "A body is needed.")
-	}
-	if mediaType == "" || isJSON(mediaType) {
-		if err := CheckJSON(q.body); err != nil {
-			return fault.Wrap(fault.Malformed, err, "The body is not acceptable JSON: "+err.Error()+".")
-		}
-	}
-	return nil
-}
-
-func tooLarge(limit int64) error {
-	return fault.Newf(fault.TooLarge, "The body may have at most %d bytes.", limit)
-}
-
-func isJSON(mediaType string) bool {
-	if mediaType == jsonType {
-		return true
-	}
-	name, _, _ := strings.Cut(mediaType, ";")
-	name = strings.ToLower(strings.TrimSpace(name))
-	return name == jsonType || strings.HasPrefix(name, "application/") && strings.HasSuffix(name, "+json")
-}
-
-// accepted is whether a body of mediaType, none being JSON, is of one of the
-// types of an operation.
-func accepted(mediaType string, types []string) bool {
-	if mediaType == "" {
-		mediaType = jsonType
-	}
-	name, parameters, err := jsonType, map[string]string(nil), error(nil)
-	if mediaType != jsonType {
-		name, parameters, err = mime.ParseMediaType(mediaType)
-	}
-	if err != nil {
-		return false
-	}
-	if charset := parameters["charset"]; charset != "" && isJSON(name) && !strings.EqualFold(charset, "utf-8") {
-		return false
-	}
-	family, _, _ := strings.Cut(name, "/")
-	for _, t := range types {
-		if t == name || t == "*/*" || t == family+"/*" || t == jsonType && isJSON(name) {
-			return true
-		}
-	}
-	return false
-}
-
 // write answers with encoded bytes.
 func (q *request) write(status int, mediaType string, body []byte) {
 	h := q.Header()
@@ -342,7 +262,7 @@ func (q *request) write(status int, mediaType string, body []byte) {
 	}
 	q.WriteHeader(status)
 	if len(body) > 0 {
-		q.Write(body) // fails if the caller has gone
+		_, _ = q.Write(body) // fails if the caller has gone
 	}
 }
 
@@ -350,7 +270,7 @@ func (q *request) write(status int, mediaType string, body []byte) {
 // if the answer has begun.
 func (q *request) end() {
 	v := recover()
-	if v != nil && v != http.ErrAbortHandler {
+	if v != nil && v != any(http.ErrAbortHandler) {
 		q.logPanic(v)
 		if q.status == 0 {
 			q.refuse(fault.New(fault.Internal, ""))
