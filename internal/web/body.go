@@ -36,6 +36,9 @@ func (q *request) read(r *http.Request, buffer *bytes.Buffer) error {
 		return fault.Wrap(fault.Malformed, err, "The body could not be read to its end.")
 	}
 	q.body = buffer.Bytes()
+	if len(q.body) == 0 && op.optional {
+		return nil
+	}
 	if len(q.body) == 0 {
 		return fault.New(fault.Malformed, "A body is needed.")
 	}

@@ -39,6 +39,8 @@ type Operation struct {
 	Answers string   // Raw, Handle: media type of the answer; JSON unless set
 	Query   []Param  // Raw, Handle: query parameters, for the documents
 	Hidden  bool     // left out of the documents
+
+	optional bool // the body may be empty: a typed operation whose Body is a pointer
 }
 
 // Param is a query parameter.

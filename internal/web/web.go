@@ -135,6 +135,7 @@ func (d adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 	if !ok {
 		panic("web: " + op.Path + " is not registered through web.Register")
 	}
+	own.optional = op.RequestBody != nil && !op.RequestBody.Required
 	d.api.route(own, op.RequestBody != nil, func(q *request, r *http.Request) {
 		handle(typed{humago.NewContext(op, r, q)})
 	})

@@ -342,6 +342,23 @@ func TestTyped(t *testing.T) {
 	}
 }
 
+func TestOptionalBody(t *testing.T) {
+	f := newAPI(t, nil)
+	web.Register(f.API, web.Operation{Method: "POST", Path: "/v1/maybe", Roles: []keys.Role{keys.Platform}},
+		func(_ context.Context, in *struct{ Body *note }) (*struct{ Body bool }, error) {
+			return &struct{ Body bool }{in.Body != nil}, nil
+		})
+	for body, want := range map[string]string{"": "200 false\n", good: "200 true\n"} {
+		w := call{method: "POST", path: "/v1/maybe", key: "platform", body: body}.do(t, f)
+		if got := fmt.Sprint(w.Code, " ", w.Body); got != want {
+			t.Errorf("%q: %q, want %q", body, got, want)
+		}
+	}
+	if w := (call{method: "POST", path: "/v1/maybe", key: "platform", body: "{"}).do(t, f); w.Code != 400 {
+		t.Errorf("half a body: %d", w.Code)
+	}
+}
+
 func TestRaw(t *testing.T) {
 	f := newAPI(t, nil)
 	for _, mediaType := range []string{"application/json", "application/json; charset=UTF-8", "application/ld+json", "Application/JSON", ""} {
