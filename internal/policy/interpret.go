@@ -19,7 +19,7 @@ const (
 	cheapCost   = 2_000             // at most: evaluated without a meter
 	maxCost     = 100_000           // metered: more is a missing input
 	absurdCost  = 1_000_000_000_000 // at worst: refused when it is compiled
-	maxMetered  = 256               // metered evaluations for one event
+	maxBudget   = 400_000           // all that is metered for one event, together
 	interruptAt = 256               // steps between looks at the deadline
 )
 
@@ -45,10 +45,14 @@ func (lang *language) interpret(tree *ast.AST, part ast.Expr) (func(*state) tri,
 		return nil, err
 	}
 	return func(s *state) tri {
-		if s.metered++; s.metered > maxMetered {
+		if s.spent >= maxBudget {
 			return unsure
 		}
-		out, _, err := program.ContextEval(s.ctx, s)
+		out, details, err := program.ContextEval(s.ctx, s)
+		s.spent++
+		if details != nil && details.ActualCost() != nil {
+			s.spent += *details.ActualCost()
+		}
 		return s.verdict(out, err)
 	}, nil
 }

@@ -34,10 +34,10 @@ type state struct {
 	places  mask
 	names   []string // of the event's jurisdictions
 
-	epoch   uint64 // numbers events and their classes, for boxes
-	boxes   []box  // by variable
-	boxed   bool   // whether any box is in use
-	metered int    // evaluations with a meter so far
+	epoch uint64 // numbers events and their classes, for boxes
+	boxes []box  // by variable
+	boxed bool   // whether any box is in use
+	spent uint64 // on metered conditions so far
 
 	act      decision.Outcome
 	outcomes []decision.Outcome // by class
@@ -84,7 +84,7 @@ func newState(in *inputs) *state {
 func (s *state) begin(ctx context.Context, b *Bundle, in *Input) {
 	s.ctx, s.in = ctx, in
 	s.epoch += uint64(len(s.viewers)) + 2
-	s.metered = 0
+	s.spent = 0
 	s.act = decision.Allow
 	s.hits, s.verdicts, s.doubts, s.effects = s.hits[:0], s.verdicts[:0], s.doubts[:0], s.effects[:0]
 	s.actor.read(&in.Actor, in.Protective)
