@@ -228,7 +228,7 @@ func (l *Log) write(batch []*request) error {
 		n += len(r.entries)
 	}
 	err := l.db.Tx(ctx, func(tx *sql.Tx) error {
-		w := &writer{inserts: &l.inserts, ctx: ctx, tx: tx, instance: l.instance}
+		w := &writer{inserts: &l.inserts, ctx: ctx, tx: tx, instance: l.instance, sorted: l.db.Engine != db.SQLite}
 		if err := w.insert(batch); err != nil {
 			return err
 		}

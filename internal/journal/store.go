@@ -1,11 +1,14 @@
 package journal
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/db"
@@ -41,6 +44,7 @@ type writer struct {
 	ctx      context.Context
 	tx       *sql.Tx
 	instance int64
+	sorted   bool // by key, so that two instances that write the same events wait for each other in one order
 }
 
 // insert writes the entries that are not there yet, with their tags and
@@ -52,6 +56,11 @@ func (w *writer) insert(batch []*request) error {
 		for i := range r.entries {
 			all = append(all, &r.entries[i])
 		}
+	}
+	if w.sorted {
+		slices.SortFunc(all, func(a, b *sealed) int {
+			return cmp.Or(bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.Seq, b.Seq))
+		})
 	}
 	there, err := w.entries(all)
 	if err != nil {
