@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -188,6 +189,36 @@ func TestEntriesOnLabelledTexts(t *testing.T) {
 		e := &d.automaton.entries[id]
 		if slices.Contains(e.signals, index) {
 			t.Logf("%s score %.2f/%.2f: %d right, %d wrong, %d in rows known only as benign", e.at, e.score, e.directed, right[int32(id)], wrong[int32(id)], benign[int32(id)])
+		}
+	}
+}
+
+// TestAttacksOnLabelledTexts prints how much of what is found in plain text is still
+// found when every word of three letters and more is disguised.
+func TestAttacksOnLabelledTexts(t *testing.T) {
+	d := shipped(t)
+	var toxic []string
+	for _, r := range rows(t, "dev_ship.jsonl.gz") {
+		if r.Labels["toxic"] == 1 {
+			toxic = append(toxic, strings.ToLower(r.Text))
+		}
+	}
+	recall := func(attack func(string) string) float64 {
+		n := 0
+		for _, text := range toxic {
+			if scores(t, d, disguise(text, attack))["text.toxic"] >= 0.8 {
+				n++
+			}
+		}
+		return float64(n) / float64(len(toxic))
+	}
+	plain := recall(func(w string) string { return w })
+	t.Logf("%-14s %.3f", "plain", plain)
+	for _, name := range slices.Sorted(maps.Keys(attacks)) {
+		got := recall(attacks[name])
+		t.Logf("%-14s %.3f", name, got)
+		if got < plain/2 {
+			t.Errorf("%s leaves %.3f of a recall of %.3f", name, got, plain)
 		}
 	}
 }

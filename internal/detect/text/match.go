@@ -38,7 +38,8 @@ type scratch struct {
 	partials []partial
 	hits     []hit
 	taken    []taken
-	scores   []float64
+	scores   []float64 // by signal
+	counts   []int     // by signal: ranges taken
 }
 
 // taken is a range of the text that already counts for a signal.
@@ -49,7 +50,6 @@ type taken struct {
 
 const (
 	maxPartials = 1024 // terms begun at one time, all within a few words
-	maxHits     = 512
 	checkEvery  = 1024 // tokens between two looks at the context
 )
 
@@ -160,7 +160,7 @@ func (a *automaton) advance(i int32, s *scratch) {
 func (a *automaton) reach(p partial, s *scratch) {
 	node := &a.nodes[p.node]
 	for _, e := range node.ends {
-		if int(p.gap) <= e.gap && len(s.hits) < maxHits {
+		if int(p.gap) <= e.gap {
 			s.hits = append(s.hits, hit{entry: e.entry, from: int(p.begin), to: int(p.last)})
 		}
 	}
@@ -217,13 +217,17 @@ func (s *scratch) near(slot int32, low, high, begin, last int) bool {
 const (
 	further  = 0.5 // what a second match adds, against the first
 	maxScore = 0.99
+	maxTaken = 16 // matches that count for one signal; the strongest do
 )
 
 // combine turns s.hits into one score for each signal, in s.scores. The strongest match
 // counts in full; others that do not overlap it add half of what independent evidence
 // would (noisy-or).
 func (a *automaton) combine(s *scratch) {
-	s.scores = append(s.scores[:0], make([]float64, len(a.signals))...)
+	n := len(a.signals)
+	s.scores, s.counts = slices.Grow(s.scores[:0], n)[:n], slices.Grow(s.counts[:0], n)[:n]
+	clear(s.scores)
+	clear(s.counts)
 	s.taken = s.taken[:0]
 	slices.SortFunc(s.hits, func(x, y hit) int {
 		return cmp.Or(cmp.Compare(y.score, x.score), cmp.Compare(x.from, y.from), cmp.Compare(y.to, x.to), cmp.Compare(x.entry, y.entry))
@@ -233,9 +237,10 @@ func (a *automaton) combine(s *scratch) {
 			break
 		}
 		for _, signal := range a.entries[h.entry].signals {
-			if s.overlaps(signal, h) {
+			if s.counts[signal] == maxTaken || s.overlaps(signal, h) {
 				continue
 			}
+			s.counts[signal]++
 			s.taken = append(s.taken, taken{signal, h.from, h.to})
 			if s.scores[signal] == 0 {
 				s.scores[signal] = min(h.score, maxScore)

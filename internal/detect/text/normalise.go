@@ -107,7 +107,7 @@ func NewNormaliser() *Normaliser {
 // Normalise fills out with the Forms of s. What out held before is overwritten, so
 // one Normalised can serve many texts in turn without allocating. Invalid UTF-8
 // reads as U+FFFD. The cost is linear in len(s), and so is the size of the Forms:
-// at most 12 bytes for each byte of s.
+// at most 6 bytes for each byte of s.
 func (n *Normaliser) Normalise(s string, out *Normalised) {
 	n.clean(s, out)
 	n.split(&out.Raw, false)
@@ -137,6 +137,9 @@ func (n *Normaliser) clean(s string, out *Normalised) {
 		}
 		end := i + segment(s[i:])
 		out.buf = norm.NFKC.AppendString(out.buf[:0], s[i:end])
+		if len(out.buf) > maxGrowth*(end-i) {
+			out.buf = append(out.buf[:0], s[i:end]...)
+		}
 		for b := out.buf; len(b) > 0; {
 			r, size := utf8.DecodeRune(b)
 			n.cleanRune(f, r, int32(i), int32(end))
@@ -145,6 +148,10 @@ func (n *Normaliser) clean(s string, out *Normalised) {
 		i = end
 	}
 }
+
+// maxGrowth is how much longer, in bytes, composing may make a character. The few Arabic
+// signs that stand for a whole sentence stay as they are.
+const maxGrowth = 6
 
 // segment gives the length of the valid start of s that composes into one character.
 func segment(s string) int {

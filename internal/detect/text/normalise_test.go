@@ -134,7 +134,7 @@ func FuzzNormalise(f *testing.F) {
 
 func checkForm(t *testing.T, name, s string, f *Form) {
 	t.Helper()
-	if len(f.Text) > 12*len(s) {
+	if len(f.Text) > maxGrowth*len(s) {
 		t.Errorf("%s form has %d bytes for %d", name, len(f.Text), len(s))
 	}
 	if !utf8.Valid(f.Text) {

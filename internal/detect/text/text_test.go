@@ -235,19 +235,24 @@ var attacks = map[string]func(string) string{
 	},
 }
 
+// disguise applies an attack to the words of a text that are plain letters.
+func disguise(text string, attack func(string) string) string {
+	words := strings.Fields(text)
+	for i, w := range words {
+		letters := strings.TrimRight(w, ".,!?;:")
+		if len(letters) >= 3 && strings.Trim(letters, "abcdefghijklmnopqrstuvwxyz") == "" {
+			words[i] = attack(letters) + w[len(letters):]
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 func TestAttacks(t *testing.T) {
 	d := shipped(t)
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
 			for _, in := range []string{"you stupid idiot", "such a pathetic moron you are", "shut up you idiot"} {
-				var words []string
-				for _, w := range strings.Fields(in) {
-					if len(w) >= 3 {
-						w = attack(w)
-					}
-					words = append(words, w)
-				}
-				disguised := strings.Join(words, " ")
+				disguised := disguise(in, attack)
 				plain, got := scores(t, d, in)["text.toxic"], scores(t, d, disguised)["text.toxic"]
 				if plain < 0.8 || got < 0.5 {
 					t.Errorf("%q scores %.2f, disguised as %q %.2f; want 0.8 and 0.5", in, plain, disguised, got)
@@ -326,6 +331,15 @@ func TestWhoIsMeant(t *testing.T) {
 	}
 }
 
+// TestManyWeakMatchesHideNothing buries one strong match under many weak ones.
+func TestManyWeakMatchesHideNothing(t *testing.T) {
+	d := shipped(t)
+	in := strings.Repeat("damn, not your idiot. ", 3000) + "I know where you live."
+	if got := scores(t, d, in)["text.threat"]; got < 0.8 {
+		t.Errorf("the threat scores %.2f, want at least 0.8", got)
+	}
+}
+
 func FuzzDetect(f *testing.F) {
 	for _, s := range []string{"you are s t u p i d", "f*** y0u", "how old r u", "go d.i.e", "笨蛋", "ты такой тупой", "\xff*a"} {
 		f.Add(s)
@@ -349,14 +363,19 @@ func FuzzDetect(f *testing.F) {
 	})
 }
 
-func TestDetectAllocatesLittle(t *testing.T) {
+func TestSearchDoesNotAllocate(t *testing.T) {
 	d := shipped(t)
-	quiet := eventOf(sample(125))
-	if got := testing.AllocsPerRun(100, func() {
-		if _, err := d.Detect(t.Context(), quiet); err != nil {
+	s := new(scratch)
+	text := sample(125) + " y0u 1di0t"
+	search := func() {
+		d.normaliser.Normalise(text, &s.text)
+		if err := d.automaton.search(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-	}); got > 2 {
-		t.Errorf("%v allocations for a message in which nothing is found, want 2 at most", got)
+		d.automaton.combine(s)
+	}
+	search()
+	if got := testing.AllocsPerRun(100, search); got > 0 {
+		t.Errorf("%v allocations a message, want 0", got)
 	}
 }
