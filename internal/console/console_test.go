@@ -79,9 +79,21 @@ func (j *jar) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func get(t *testing.T, browser *http.Client, url string) (*http.Response, string) {
+// answer is what came back for a request.
+type answer struct {
+	status  int
+	header  http.Header
+	cookies []*http.Cookie
+	body    string
+}
+
+func do(t *testing.T, browser *http.Client, method, url string) answer {
 	t.Helper()
-	resp, err := browser.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := browser.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,42 +102,47 @@ func get(t *testing.T, browser *http.Client, url string) (*http.Response, string
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return answer{resp.StatusCode, resp.Header, resp.Cookies(), string(body)}
+}
+
+func get(t *testing.T, browser *http.Client, url string) answer {
+	t.Helper()
+	return do(t, browser, http.MethodGet, url)
 }
 
 func TestLinkOpensThePageOnce(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true})
 	link := c.SignInLink(srv.URL + "/")
-	resp, body := get(t, browser, link)
-	cookie := resp.Cookies()[0]
-	if resp.StatusCode != http.StatusOK || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure {
-		t.Fatalf("%s, cookie %v", resp.Status, cookie)
+	got := get(t, browser, link)
+	cookie := got.cookies[0]
+	if got.status != http.StatusOK || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure {
+		t.Fatalf("%d, cookie %v", got.status, cookie)
 	}
-	if !strings.Contains(body, `http-equiv="refresh"`) {
+	if !strings.Contains(got.body, `http-equiv="refresh"`) {
 		t.Error("the sign-in page does not go on to the live one")
 	}
-	if resp, body := get(t, browser, srv.URL+"/"); resp.StatusCode != http.StatusOK || !strings.Contains(body, `id="feed"`) {
-		t.Fatalf("signed in, but %s", resp.Status)
+	if got := get(t, browser, srv.URL+"/"); got.status != http.StatusOK || !strings.Contains(got.body, `id="feed"`) {
+		t.Fatalf("signed in, but %d", got.status)
 	}
-	if resp, _ := get(t, &http.Client{}, link); resp.StatusCode != http.StatusForbidden || len(resp.Cookies()) > 0 {
-		t.Fatalf("the link worked twice: %s", resp.Status)
+	if got := get(t, &http.Client{}, link); got.status != http.StatusForbidden || len(got.cookies) > 0 {
+		t.Fatalf("the link worked twice: %d", got.status)
 	}
 }
 
 func TestPreviewDoesNotUseTheLinkUp(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true})
 	link := c.SignInLink(srv.URL)
-	if resp, err := browser.Head(link); err != nil || len(resp.Cookies()) > 0 {
-		t.Fatal(resp, err)
+	if got := do(t, browser, http.MethodHead, link); len(got.cookies) > 0 {
+		t.Fatalf("a preview signed in: %d", got.status)
 	}
-	if resp, _ := get(t, browser, link); resp.StatusCode != http.StatusOK {
-		t.Fatalf("after a preview: %s", resp.Status)
+	if got := get(t, browser, link); got.status != http.StatusOK {
+		t.Fatalf("after a preview: %d", got.status)
 	}
 }
 
 func TestCookieOverTLSOnly(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true, Secure: true})
-	if resp, _ := get(t, browser, c.SignInLink(srv.URL)); !resp.Cookies()[0].Secure {
+	if got := get(t, browser, c.SignInLink(srv.URL)); !got.cookies[0].Secure {
 		t.Fatal("a cookie without Secure")
 	}
 }
@@ -135,17 +152,17 @@ func TestLinksAndSessionsExpire(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true, Now: at.now})
 	late := c.SignInLink(srv.URL)
 	at.t = at.t.Add(linkLife)
-	if resp, _ := get(t, browser, late); resp.StatusCode != http.StatusForbidden {
-		t.Fatalf("a link of a quarter of an hour ago: %s", resp.Status)
+	if got := get(t, browser, late); got.status != http.StatusForbidden {
+		t.Fatalf("a link of a quarter of an hour ago: %d", got.status)
 	}
 	get(t, browser, c.SignInLink(srv.URL))
 	at.t = at.t.Add(sessionLife - time.Second)
-	if resp, _ := get(t, browser, srv.URL+"/"); resp.StatusCode != http.StatusOK {
-		t.Fatalf("within the session: %s", resp.Status)
+	if got := get(t, browser, srv.URL+"/"); got.status != http.StatusOK {
+		t.Fatalf("within the session: %d", got.status)
 	}
 	at.t = at.t.Add(time.Second)
-	if resp, _ := get(t, browser, srv.URL+"/"); resp.StatusCode != http.StatusForbidden {
-		t.Fatalf("after the session: %s", resp.Status)
+	if got := get(t, browser, srv.URL+"/"); got.status != http.StatusForbidden {
+		t.Fatalf("after the session: %d", got.status)
 	}
 }
 
@@ -153,13 +170,12 @@ func TestSignOut(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true})
 	get(t, browser, c.SignInLink(srv.URL))
 	session := browser.Transport.(*jar).cookie
-	resp, err := browser.Post(srv.URL+"/signout", "", nil)
-	if err != nil || resp.StatusCode != http.StatusSeeOther {
-		t.Fatal(resp, err)
+	if got := do(t, browser, http.MethodPost, srv.URL+"/signout"); got.status != http.StatusSeeOther {
+		t.Fatalf("signing out: %d", got.status)
 	}
 	browser.Transport.(*jar).cookie = session // a copy of the cookie must not work either
-	if resp, _ := get(t, browser, srv.URL+"/"); resp.StatusCode != http.StatusForbidden {
-		t.Fatalf("after signing out: %s", resp.Status)
+	if got := get(t, browser, srv.URL+"/"); got.status != http.StatusForbidden {
+		t.Fatalf("after signing out: %d", got.status)
 	}
 }
 
@@ -182,12 +198,12 @@ func TestNoContentWithoutSession(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true})
 	c.Observe(post("p-1"))
 	for _, path := range []string{"/", "/console/stream", "/signin", "/signin?token=", "/signin?token=guess", "/console/live.js"} {
-		resp, body := get(t, browser, srv.URL+path)
-		if strings.Contains(body, said) || strings.Contains(body, "amber-kite") {
+		got := get(t, browser, srv.URL+path)
+		if strings.Contains(got.body, said) || strings.Contains(got.body, "amber-kite") {
 			t.Errorf("%s tells what was written", path)
 		}
-		if resp.StatusCode != http.StatusForbidden && path != "/console/live.js" {
-			t.Errorf("%s: %s", path, resp.Status)
+		if got.status != http.StatusForbidden && path != "/console/live.js" {
+			t.Errorf("%s: %d", path, got.status)
 		}
 	}
 }
@@ -198,13 +214,13 @@ func TestNothingIsKeptUnlessLive(t *testing.T) {
 	if _, total := c.feed.after(0, feedSize); total != 0 {
 		t.Fatalf("%d events kept", total)
 	}
-	resp, body := get(t, browser, srv.URL+"/")
-	if resp.StatusCode != http.StatusOK || !strings.Contains(body, "breakwater demo") || !strings.Contains(body, `href="/docs"`) {
-		t.Fatalf("landing page: %s", resp.Status)
+	got := get(t, browser, srv.URL+"/")
+	if got.status != http.StatusOK || !strings.Contains(got.body, "breakwater demo") || !strings.Contains(got.body, `href="/docs"`) {
+		t.Fatalf("landing page: %d", got.status)
 	}
 	get(t, browser, c.SignInLink(srv.URL))
-	if resp, _ := get(t, browser, srv.URL+"/console/stream"); resp.StatusCode != http.StatusForbidden {
-		t.Fatalf("a stream where nothing is live: %s", resp.Status)
+	if got := get(t, browser, srv.URL+"/console/stream"); got.status != http.StatusForbidden {
+		t.Fatalf("a stream where nothing is live: %d", got.status)
 	}
 }
 
@@ -212,8 +228,8 @@ func TestHeadersAndNothingInline(t *testing.T) {
 	c, srv, browser := open(t, Options{Live: true})
 	get(t, browser, c.SignInLink(srv.URL))
 	for _, path := range []string{"/", "/signin", "/console/live.js", "/console/page.css", "/console/icon.svg"} {
-		resp, body := get(t, browser, srv.URL+path)
-		policy := resp.Header.Get("Content-Security-Policy")
+		got := get(t, browser, srv.URL+path)
+		policy := got.header.Get("Content-Security-Policy")
 		for _, part := range []string{"default-src 'none'", "script-src 'self';", "style-src 'self';", "frame-ancestors 'none'", "base-uri 'none'"} {
 			if !strings.Contains(policy, part) {
 				t.Errorf("%s: policy has no %s", path, part)
@@ -223,16 +239,16 @@ func TestHeadersAndNothingInline(t *testing.T) {
 			t.Errorf("%s: %s", path, policy)
 		}
 		for name, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"} {
-			if got := resp.Header.Get(name); got != want {
+			if got := got.header.Get(name); got != want {
 				t.Errorf("%s: %s is %q", path, name, got)
 			}
 		}
-		if strings.HasPrefix(body, "<!doctype") && (strings.Contains(body, "style=") || strings.Contains(body, "<style") || strings.Contains(body, "onclick")) {
+		if strings.HasPrefix(got.body, "<!doctype") && (strings.Contains(got.body, "style=") || strings.Contains(got.body, "<style") || strings.Contains(got.body, "onclick")) {
 			t.Errorf("%s has something inline", path)
 		}
 	}
-	if resp, _ := get(t, browser, srv.URL+"/console/..%2fconsole.go"); resp.StatusCode != http.StatusNotFound {
-		t.Errorf("a file that is no asset: %s", resp.Status)
+	if got := get(t, browser, srv.URL+"/console/..%2fconsole.go"); got.status != http.StatusNotFound {
+		t.Errorf("a file that is no asset: %d", got.status)
 	}
 }
 

@@ -126,7 +126,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request) {
 }
 
 func (c *Console) cookie(value string, seconds int) *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure is on wherever there is TLS: Options.Secure
 		Name: cookieName, Value: value, Path: "/", MaxAge: seconds,
 		HttpOnly: true, Secure: c.opts.Secure, SameSite: http.SameSiteStrictMode,
 	}

@@ -35,7 +35,7 @@ func loadPages() pages {
 func (p pages) show(w http.ResponseWriter, status int, name string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(p[name])
+	_, _ = w.Write(p[name]) // who went away needs no page
 }
 
 // asset serves the page's own script, style and icon.

@@ -198,7 +198,7 @@ func (w *World) settle(rnd *rand.Rand) {
 		w.addGroups(rnd, "team", language, speakers, 7, 35)
 		slices.SortStableFunc(speakers, func(i, j int) int { return stage(&w.Accounts[i]) - stage(&w.Accounts[j]) })
 		w.addGroups(rnd, "class", language, speakers, 10, 65)
-		w.addFamilies(rnd, language, speakers)
+		w.addFamilies(rnd, speakers)
 	}
 	for i := range w.Accounts {
 		slices.Sort(w.Accounts[i].friends)
@@ -227,8 +227,8 @@ func (w *World) addGroups(rnd *rand.Rand, name, language string, people []int, s
 	}
 }
 
-// addFamilies connects children to adults of their language.
-func (w *World) addFamilies(rnd *rand.Rand, language string, speakers []int) {
+// addFamilies connects children among some people to adults among them.
+func (w *World) addFamilies(rnd *rand.Rand, speakers []int) {
 	var adults []int
 	for _, i := range speakers {
 		if w.Accounts[i].Years >= 28 {

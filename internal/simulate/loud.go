@@ -190,7 +190,7 @@ func remark(s *stage) {
 		return
 	}
 	c := s.say(a, "caption")
-	c.Media = []event.Media{{Kind: event.Image, Data: picture(s.rnd), MIME: "image/png"}}
+	c.Media = []event.Media{{Kind: event.Image, Data: s.album.pick(s.rnd), MIME: "image/png"}}
 	id := s.publish(a, Target, "", c)
 	s.pause(time.Minute)
 	s.comment(b, Bully, s.scene.kind, s.say(b, "body"), id)

@@ -108,7 +108,7 @@ func post(s *stage) {
 	c := s.say(a, "post")
 	if s.rnd.IntN(5) < 2 {
 		c = s.say(a, "caption")
-		c.Media = []event.Media{{Kind: event.Image, Data: picture(s.rnd), MIME: "image/png"}}
+		c.Media = []event.Media{{Kind: event.Image, Data: s.album.pick(s.rnd), MIME: "image/png"}}
 	}
 	id := s.publish(a, Person, "", c)
 	for range s.rnd.IntN(3) {

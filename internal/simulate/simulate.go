@@ -106,7 +106,10 @@ func New(opts Options) (*World, error) {
 // or ctx is done.
 func (w *World) Events(ctx context.Context) iter.Seq2[event.Event, Truth] {
 	return func(yield func(event.Event, Truth) bool) {
-		s := &stage{world: w, scenes: scenes(), rnd: rand.New(rand.NewPCG(w.opts.Seed, 2))}
+		s := &stage{
+			world: w, scenes: scenes(), album: album{seed: w.opts.Seed},
+			rnd: rand.New(rand.NewPCG(w.opts.Seed, 2)),
+		}
 		hours := w.opts.Days * 24
 		for hour := 0; w.opts.Days == 0 || hour < hours; hour++ {
 			from := w.opts.Start.Add(time.Duration(hour) * time.Hour)

@@ -36,7 +36,7 @@ func lines(t *testing.T, opts Options) (events, truths [][]byte) {
 }
 
 func TestSameSeedSameBytes(t *testing.T) {
-	opts := Options{Seed: 7, Accounts: 120, Days: 2}
+	opts := Options{Seed: 7, Accounts: 80, Days: 1}
 	var events, truths [2]bytes.Buffer
 	for i := range events {
 		if err := world(t, opts).Write(t.Context(), &events[i], &truths[i]); err != nil {
@@ -71,8 +71,8 @@ func TestEventsTellTheSameStoryTwice(t *testing.T) {
 }
 
 func TestEveryEventIsValid(t *testing.T) {
-	opts := Options{Seed: 3, Accounts: 300, Days: 3}
-	now := DefaultStart.AddDate(0, 0, 5)
+	opts := Options{Seed: 3, Accounts: 200, Days: 2}
+	now := DefaultStart.AddDate(0, 0, 3)
 	events, truths := lines(t, opts)
 	if len(events) != len(truths) {
 		t.Fatalf("%d events, %d truths", len(events), len(truths))
@@ -180,7 +180,7 @@ func TestMix(t *testing.T) {
 // A child that a stranger writes to must look like one that has not accepted
 // them, or no rule could tell the two apart.
 func TestStrangersAreNotConnected(t *testing.T) {
-	w := world(t, Options{Seed: 2, Accounts: 200, Days: 4})
+	w := world(t, Options{Seed: 2, Accounts: 150, Days: 2})
 	found := 0
 	for ev, tr := range w.Events(t.Context()) {
 		if tr.Role != Stranger {
@@ -202,7 +202,7 @@ func TestStrangersAreNotConnected(t *testing.T) {
 }
 
 func TestSmallWorlds(t *testing.T) {
-	for accounts := 1; accounts < 30; accounts++ {
+	for _, accounts := range []int{1, 2, 3, 5, 8, 9, 11, 20} {
 		w := world(t, Options{Seed: uint64(accounts), Accounts: accounts, Days: 1})
 		for ev := range w.Events(t.Context()) {
 			if err := ev.Validate(DefaultStart.AddDate(0, 0, 3)); err != nil {

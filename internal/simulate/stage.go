@@ -22,6 +22,7 @@ type stage struct {
 	scenes []scene // what may happen
 	steps  []step  // not yet due
 	made   int     // events so far
+	album  album
 
 	// The scene that is being played.
 	scene *scene
