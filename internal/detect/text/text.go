@@ -52,8 +52,26 @@ func (d *Detector) Name() string { return "text" }
 // Version is the digest of the banks.
 func (d *Detector) Version() string { return d.version }
 
-// Signals lists the signals that some bank counts for, sorted.
-func (d *Detector) Signals() []string { return slices.Clone(d.automaton.signals) }
+// Names lists, sorted, what text can be scored for. A bank may add names of its
+// operator's own; a name that no bank counts for always scores 0.
+func Names() []string {
+	return []string{
+		"text.age_probe", "text.coercive_control", "text.contact_move", "text.doxxing",
+		"text.eating_disorder_promotion", "text.grooming", "text.harassment", "text.hate",
+		"text.insult", "text.meeting", "text.misogyny", "text.profanity", "text.secrecy",
+		"text.self_harm_disclosure", "text.self_harm_encouragement", "text.severe_toxic",
+		"text.sexual", "text.sexual_minors", "text.sextortion", "text.solicitation", "text.spam",
+		"text.suicide", "text.threat", "text.toxic", "text.violence", "text.violence_graphic",
+	}
+}
+
+// Signals lists Names and the signals that some bank counts for, sorted. Rules
+// may read all of them whatever banks an operator keeps.
+func (d *Detector) Signals() []string {
+	all := append(Names(), d.automaton.signals...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // Detect scores the event's text. Signals with nothing found are left out.
 func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
