@@ -257,6 +257,8 @@ func TestEvalJurisdictions(t *testing.T) {
 	}
 	market := in("GB")
 	market.Markets = []string{"EU"}
+	country := in("GB")
+	country.Markets = []string{"DE", "US-CA"}
 	region := in("US")
 	region.Actor.Region = "US-CA"
 	for _, test := range []struct {
@@ -269,6 +271,7 @@ func TestEvalJurisdictions(t *testing.T) {
 		{"a member state", in("DE"), true, []string{"DE", "EU"}},
 		{"somebody there", in("GB", "GB", "FR"), true, []string{"EU", "FR", "GB"}},
 		{"a market", market, true, []string{"EU", "GB"}},
+		{"a member state as market", country, true, []string{"DE", "EU", "GB", "US", "US-CA"}},
 		{"a region", region, false, []string{"US", "US-CA"}},
 		{"unknown", in(""), true, []string{"EU", "GB"}},
 		{"one unknown of several", in("GB", "GB", ""), true, []string{"EU", "GB"}},

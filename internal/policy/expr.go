@@ -219,7 +219,7 @@ func (l *loader) compile(b *Bundle) ([]*rule, *inputs) {
 	}
 	parsed := make([]*cel.Ast, len(l.rules))
 	for i, r := range l.rules {
-		if r.When == "" {
+		if r.When == "" || len(l.errors) >= maxErrors {
 			continue
 		}
 		tree, issues := lang.env.Parse(r.When)
@@ -234,7 +234,7 @@ func (l *loader) compile(b *Bundle) ([]*rule, *inputs) {
 	var rules []*rule
 	for i, r := range l.rules {
 		compiled := newRule(r, b)
-		if parsed[i] != nil {
+		if parsed[i] != nil && len(l.errors) < maxErrors {
 			compiled.condition = lang.check(r, parsed[i])
 		}
 		rules = append(rules, compiled)

@@ -61,6 +61,8 @@ type loader struct {
 	errors     Errors
 	warnings   Errors
 	files      int
+	size       int  // bytes of all files
+	full       bool // the limit has been reported
 	lists      map[string][]string
 	notices    map[string]*notice
 	notes      []noticeSource
@@ -136,9 +138,10 @@ func (l *loader) part(name string) {
 // open reads one file; nil and a reported fault if it can't be.
 func (l *loader) open(dir fs.FS, name, prefix string) *file {
 	at := position{file: prefix + name}
-	if l.files++; l.files > MaxFiles {
-		if l.files == MaxFiles+1 {
-			l.errors.add(at, "more than %d files", MaxFiles)
+	if l.files++; l.files > MaxFiles || l.size > MaxSize {
+		if !l.full {
+			l.full = true
+			l.errors.add(at, "more than %d files, or %d bytes in all", MaxFiles, MaxSize)
 		}
 		return nil
 	}
@@ -156,6 +159,7 @@ func (l *loader) open(dir fs.FS, name, prefix string) *file {
 		l.errors.add(at, "can't be read: %v", err)
 		return nil
 	}
+	l.size += len(data)
 	return &file{path: prefix + name, text: string(data), errors: &l.errors}
 }
 
@@ -244,7 +248,7 @@ func (l *loader) once(f *file, n *yaml.Node, what, name string) bool {
 func (l *loader) link(m manifest) *Bundle {
 	b := &Bundle{
 		name: m.name, lists: l.lists, notices: l.notices, resources: l.resources,
-		everywhere: sortedUnion(m.everywhere, l.options.Everywhere), byType: map[event.Type][]*rule{},
+		everywhere: expand(slices.Concat(m.everywhere, l.options.Everywhere)), byType: map[event.Type][]*rule{},
 	}
 	if len(l.rules) > MaxRules {
 		l.errors.add(position{file: Manifest}, "more than %d rules", MaxRules)
@@ -351,11 +355,4 @@ func (b *Bundle) index() {
 			}
 		}
 	}
-}
-
-// sortedUnion is what is in either list, once.
-func sortedUnion(a, b []string) []string {
-	all := slices.Concat(a, b)
-	slices.Sort(all)
-	return slices.Compact(all)
 }

@@ -81,7 +81,7 @@ type places struct {
 	names []string // sorted
 	all   mask
 	bit   map[string]int
-	known map[string]place // by country
+	known map[string]place // by country, and EU
 }
 
 // place is what one country stands for.
@@ -101,7 +101,25 @@ func newPlaces(names []string) places {
 		names := JurisdictionsOf(country, "")
 		p.known[country] = place{mask: p.mask(names), names: names}
 	}
+	union := []string{EU}
+	p.known[EU] = place{mask: p.mask(union), names: union}
 	return p
+}
+
+// expand is the jurisdictions that codes stand for: a country brings in the
+// union that it is part of, a region its country.
+func expand(codes []string) []string {
+	var all []string
+	for _, code := range codes {
+		country, _, _ := strings.Cut(code, "-")
+		if code == EU {
+			all = append(all, EU)
+		} else {
+			all = append(all, JurisdictionsOf(country, code)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (p *places) mask(names []string) mask {

@@ -113,7 +113,7 @@ func (b *Bundle) placesOf(s Subject, markets []string) mask {
 		return b.places.all
 	}
 	m := b.places.mask(JurisdictionsOf(s.Country, s.Region))
-	m.add(b.places.mask(markets))
+	m.add(b.places.mask(expand(markets)))
 	m.add(b.places.mask(b.everywhere))
 	return m
 }

@@ -174,7 +174,14 @@ func (s *state) readMissing() {
 func (s *state) locate(b *Bundle) {
 	s.places, s.names = mask{}, s.names[:0]
 	s.add(b, b.everywhere)
-	s.add(b, s.in.Markets)
+	for _, market := range s.in.Markets {
+		if p, ok := b.places.known[market]; ok {
+			s.places.add(p.mask)
+			s.addNames(p.names)
+		} else {
+			s.add(b, expand([]string{market}))
+		}
+	}
 	known := s.at(b, &s.in.Actor)
 	for i := range s.in.Members {
 		m := &s.in.Members[i].Subject

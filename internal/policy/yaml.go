@@ -18,6 +18,7 @@ import (
 const (
 	MaxFileSize  = 1 << 20 // bytes
 	MaxFiles     = 1000
+	MaxSize      = 8 << 20 // bytes of all files
 	MaxRules     = 5000
 	maxDepth     = 16 // nested mappings and sequences
 	maxListItems = 5000
