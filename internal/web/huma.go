@@ -49,15 +49,15 @@ func humaConfig(version string) huma.Config {
 	}
 }
 
-// schemaName is a type's name; of an internal package with the package before
-// it (review.Case is ReviewCase), since two may have a Case.
+// schemaName is a type's name with its package before it (review.Case is
+// ReviewCase, event.Event is Event), since two packages may have a Case.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
 	pkg := strings.TrimSuffix(path.Base(t.PkgPath()), "_test")
-	if t.Name() == "" || !strings.Contains(t.PkgPath(), "/internal/") || pkg == "fault" || pkg == "web" {
+	if t.Name() == "" || pkg == "." || pkg == "fault" || pkg == "web" {
 		return name
 	}
 	pkg = strings.ToUpper(pkg[:1]) + pkg[1:]
