@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,16 +16,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/db/dbtest"
 )
 
-// source makes migrations of texts, numbered from 1.
-func source(pkg string, texts ...string) db.Source {
-	files := fstest.MapFS{}
-	for i, text := range texts {
-		files["migrations/000"+string(rune('1'+i))+"_step.sql"] = &fstest.MapFile{Data: []byte(text)}
-	}
-	return db.Source{Package: pkg, FS: files}
-}
-
-var rowTable = source("row", `CREATE TABLE row_row (id BIGINT PRIMARY KEY, key BYTES NOT NULL UNIQUE, body BYTES NOT NULL, ok BOOLEAN NOT NULL)`)
+var rowTable = dbtest.Source("row", `CREATE TABLE row_row (id BIGINT PRIMARY KEY, key BYTES NOT NULL UNIQUE, body BYTES NOT NULL, ok BOOLEAN NOT NULL)`)
 
 func insert(ctx context.Context, d *db.DB, id int, key string) error {
 	return d.Tx(ctx, func(tx *sql.Tx) error {
@@ -116,7 +106,7 @@ func TestTx(t *testing.T) {
 
 // Under a lock, transactions that read and then write do not lose updates.
 func TestLock(t *testing.T) {
-	counter := source("row", `CREATE TABLE row_count (n BIGINT NOT NULL)`, `INSERT INTO row_count (n) VALUES (0)`)
+	counter := dbtest.Source("row", `CREATE TABLE row_count (n BIGINT NOT NULL)`, `INSERT INTO row_count (n) VALUES (0)`)
 	dbtest.Each(t, []db.Source{counter}, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
 		const writers, each = 8, 10

@@ -28,16 +28,16 @@ func TestMigrate(t *testing.T) {
 			}
 		}
 		for _, texts := range [][]string{{makeA}, {makeA, makeB, fillB}, {makeA, makeB, fillB}} {
-			if err := db.Migrate(ctx, d, source("step", texts...)); err != nil {
+			if err := db.Migrate(ctx, d, dbtest.Source("step", texts...)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		refused("0003_step.sql has changed", source("step", makeA, makeB, fillB+"-- more"))
-		refused("a newer program", source("step", makeA, makeB))
+		refused("0003_step.sql has changed", dbtest.Source("step", makeA, makeB, fillB+"-- more"))
+		refused("a newer program", dbtest.Source("step", makeA, makeB))
 
 		// A migration that fails takes everything before it back.
-		refused("0002_step.sql", source("later", `CREATE TABLE later_a (id TEXT)`, `CREATE TABEL later_b`))
-		if err := db.Migrate(ctx, d, source("later", `CREATE TABLE later_a (id TEXT)`)); err != nil {
+		refused("0002_step.sql", dbtest.Source("later", `CREATE TABLE later_a (id TEXT)`, `CREATE TABEL later_b`))
+		if err := db.Migrate(ctx, d, dbtest.Source("later", `CREATE TABLE later_a (id TEXT)`)); err != nil {
 			t.Errorf("after a failed migration: %v", err)
 		}
 		var got []string
@@ -92,7 +92,7 @@ func TestMigrateAtOnce(t *testing.T) {
 				}
 				defer d.Close()
 				all.Go(func() {
-					if err := db.Migrate(t.Context(), d, source("step", makeA, makeB, fillB)); err != nil {
+					if err := db.Migrate(t.Context(), d, dbtest.Source("step", makeA, makeB, fillB)); err != nil {
 						t.Error(err)
 					}
 				})
@@ -105,7 +105,7 @@ func TestMigrateAtOnce(t *testing.T) {
 // On SQLite a numeric primary key is the table's own order, so that a log
 // costs no second index.
 func TestNumberKey(t *testing.T) {
-	d := dbtest.Open(t, dbtest.SQLite(t), source("step", makeA))
+	d := dbtest.Open(t, dbtest.SQLite(t), dbtest.Source("step", makeA))
 	var indexes int
 	if err := d.Read.QueryRowContext(t.Context(), `SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'step_a'`).Scan(&indexes); err != nil || indexes != 1 {
 		t.Errorf("%d indexes, %v, want the one that was asked for", indexes, err)

@@ -6,10 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/breakwater-project/breakwater/internal/db"
 )
@@ -49,6 +51,15 @@ func Postgres(t testing.TB) string {
 	}
 	u.Path = "/" + name
 	return u.String()
+}
+
+// Source is migrations 0001, 0002 … with these texts, for a table of a test.
+func Source(pkg string, texts ...string) db.Source {
+	files := fstest.MapFS{}
+	for i, text := range texts {
+		files[fmt.Sprintf("migrations/%04d_step.sql", i+1)] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return db.Source{Package: pkg, FS: files}
 }
 
 // Open opens a database, migrated, until the test ends. A test may close it
