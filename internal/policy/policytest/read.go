@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -103,7 +104,7 @@ func read(fsys fs.FS, name string) ([]*test, policy.Errors) {
 		Tests []yaml.Node `yaml:"tests"`
 	}
 	if err := yaml.Load(data, &doc, yaml.WithKnownFields(), yaml.WithUniqueKeys()); err != nil {
-		return nil, faults(name, 0, err)
+		return nil, faults(name, &yaml.Node{}, err)
 	}
 	var tests []*test
 	var errs policy.Errors
@@ -115,7 +116,7 @@ func read(fsys fs.FS, name string) ([]*test, policy.Errors) {
 			err = t.prepare()
 		}
 		if err != nil {
-			errs = append(errs, faults(name, n.Line, err)...)
+			errs = append(errs, faults(name, n, err)...)
 			continue
 		}
 		tests = append(tests, t)
@@ -123,23 +124,27 @@ func read(fsys fs.FS, name string) ([]*test, policy.Errors) {
 	return tests, errs
 }
 
-// faults turns YAML's errors, or any other, into errors with a place.
-func faults(name string, line int, err error) policy.Errors {
+// faults turns YAML's errors, or any other, into errors with a place: their own
+// or that of n.
+func faults(name string, n *yaml.Node, err error) policy.Errors {
+	fault := policy.Error{File: name, Line: n.Line, Column: n.Column, Message: err.Error()}
 	var many *yaml.LoadErrors
-	if !errors.As(err, &many) {
-		var one *yaml.LoadError
-		if errors.As(err, &one) && one.Mark.Line > 0 {
-			return policy.Errors{{File: name, Line: one.Mark.Line, Column: one.Mark.Column, Message: one.Message}}
-		}
-		return policy.Errors{{File: name, Line: line, Column: 1, Message: err.Error()}}
+	var one *yaml.LoadError
+	switch {
+	case errors.As(err, &many):
+	case errors.As(err, &one):
+		many = &yaml.LoadErrors{Errors: []*yaml.LoadError{one}}
+	default:
+		return policy.Errors{fault}
 	}
 	var errs policy.Errors
 	for _, e := range many.Errors {
-		at := line
+		f := fault
 		if e.Mark.Line > 0 {
-			at = e.Mark.Line
+			f.Line, f.Column = e.Mark.Line, e.Mark.Column
 		}
-		errs = append(errs, policy.Error{File: name, Line: at, Column: max(e.Mark.Column, 1), Message: e.Message})
+		f.Message, _, _ = strings.Cut(e.Message, " in type ") // the Go type says nothing to an author
+		errs = append(errs, f)
 	}
 	return errs
 }
