@@ -35,7 +35,7 @@ var (
 	ErrNotFound = errors.New("age: no such account")
 	// ErrRaise refuses a statement that would make an account older or more
 	// certain than it is known to be.
-	ErrRaise = errors.New("age: a platform's statement can only make an account younger or more doubtful than it is known to be; raising an age takes an age check, or a compliance or admin key")
+	ErrRaise = errors.New("age: a platform's statement can't raise what is known")
 )
 
 // Options of the accounts.
@@ -101,8 +101,9 @@ func (a *Accounts) Of(ctx context.Context, ids []string) (map[string]Account, er
 	var missing []string
 	for _, id := range ids {
 		c, ok := a.cache.Get(id)
+		left := c.until.Sub(now)
 		switch {
-		case !ok || !now.Before(c.until):
+		case !ok || left <= 0 || left > a.opt.Fresh: // more is a clock that was set back
 			missing = append(missing, id)
 		case c.exists:
 			found[id] = c.copy()
@@ -169,7 +170,7 @@ type Statement struct {
 // it said before. Its first statement of an age is taken at the face value of
 // its basis. A later one may only make the account younger or more doubtful,
 // else it is ErrRaise, unless mayRaise.
-func (a *Accounts) Put(ctx context.Context, id string, s Statement, mayRaise bool) (account Account, created bool, err error) {
+func (a *Accounts) Put(ctx context.Context, id string, s Statement, mayRaise bool) (account Account, err error) {
 	now := a.opt.Now()
 	err = a.db.Tx(ctx, func(tx *sql.Tx) error {
 		if err := a.db.Lock(ctx, tx, "age.account:"+id); err != nil {
@@ -179,8 +180,7 @@ func (a *Accounts) Put(ctx context.Context, id string, s Statement, mayRaise boo
 		if err != nil {
 			return err
 		}
-		before, exists := read[id]
-		created = !exists
+		before := read[id]
 		account = Account{id, s.Created, s.Country, s.Region, s.Locale, before.Signals}
 		if err := writeAccount(ctx, tx, &account, now); err != nil {
 			return err
@@ -195,14 +195,11 @@ func (a *Accounts) Put(ctx context.Context, id string, s Statement, mayRaise boo
 		}
 		return writeSignal(ctx, tx, id, &signal)
 	})
-	if errors.Is(err, ErrRaise) {
-		return Account{}, false, ErrRaise
-	}
 	if err != nil {
-		return Account{}, false, fmt.Errorf("age: put: %w", err)
+		return Account{}, fmt.Errorf("age: put: %w", err)
 	}
 	a.forget(id)
-	return account, created, nil
+	return account, nil
 }
 
 // states reports whether the platform said the same age of the account last,

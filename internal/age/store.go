@@ -88,9 +88,9 @@ func bySource(a, b Signal) int { return strings.Compare(a.Source, b.Source) }
 
 func writeAccount(ctx context.Context, tx *sql.Tx, a *Account, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO age_account (id, created, country, region, locale, updated) VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO age_account (id, created, country, region, locale, changed) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (id) DO UPDATE SET created = excluded.created, country = excluded.country,
-			region = excluded.region, locale = excluded.locale, updated = excluded.updated`,
+			region = excluded.region, locale = excluded.locale, changed = excluded.changed`,
 		a.ID, micros(a.Created), a.Country, a.Region, a.Locale, now.UnixMicro())
 	return err
 }

@@ -33,13 +33,14 @@ type Label struct {
 
 // Labels is the store of labels, safe for concurrent use.
 type Labels struct {
-	db  *db.DB
-	now func() time.Time
+	db     *db.DB
+	now    func() time.Time
+	filter *filter
 }
 
 // New is over the tables that Migrations makes.
 func New(d *db.DB, now func() time.Time) *Labels {
-	return &Labels{db: d, now: now}
+	return &Labels{db: d, now: now, filter: newFilter()}
 }
 
 // Put stores a label, or changes the expiry of the one that is there.
@@ -64,12 +65,20 @@ func (l *Labels) PutTx(ctx context.Context, tx *sql.Tx, label Label) error {
 	if err != nil {
 		return fmt.Errorf("label: put: %w", err)
 	}
+	l.filter.add(about, id) // harmless if tx is undone
 	return nil
 }
 
 // Of is what an account and a piece of content, either of which may be empty,
 // are labelled now: "actor:<kind>" and "content:<kind>", sorted, each once.
+// Another instance's labels are seen within a second.
 func (l *Labels) Of(ctx context.Context, account, content string) ([]string, error) {
+	if err := l.refresh(ctx); err != nil {
+		return nil, fmt.Errorf("label: of: %w", err)
+	}
+	if !l.filter.mayHave("actor", account) && !l.filter.mayHave("content", content) {
+		return nil, nil
+	}
 	rows, err := l.db.Read.QueryContext(ctx, `
 		SELECT about, kind FROM label_label
 		WHERE (id = $1 AND about = 'actor' OR id = $2 AND about = 'content') AND (expires IS NULL OR expires > $3)`,
@@ -99,8 +108,12 @@ const chunk = 500
 // OfContents is what each piece of content is labelled now: kinds, sorted,
 // each once. What has no label is not in the answer.
 func (l *Labels) OfContents(ctx context.Context, contents []string) (map[string][]string, error) {
+	if err := l.refresh(ctx); err != nil {
+		return nil, fmt.Errorf("label: of contents: %w", err)
+	}
+	labelled := slices.DeleteFunc(slices.Clone(contents), func(id string) bool { return !l.filter.mayHave("content", id) })
 	labels := map[string][]string{}
-	for part := range slices.Chunk(contents, chunk) {
+	for part := range slices.Chunk(labelled, chunk) {
 		args := []any{l.now().UnixMicro()}
 		var in strings.Builder
 		for i, id := range part {
@@ -133,6 +146,18 @@ func (l *Labels) OfContents(ctx context.Context, contents []string) (map[string]
 		labels[id] = slices.Compact(kinds)
 	}
 	return labels, nil
+}
+
+// Prune removes the labels that have expired; run it as a job, now and then.
+func (l *Labels) Prune(ctx context.Context) error {
+	err := l.db.Tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM label_label WHERE expires <= $1`, l.now().UnixMicro())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("label: prune: %w", err)
+	}
+	return nil
 }
 
 // Erase removes an account's labels, in the erasure's transaction, and says

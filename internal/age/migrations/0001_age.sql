@@ -7,7 +7,7 @@ CREATE TABLE age_account (
   country TEXT NOT NULL,   -- ISO 3166-1 alpha-2, or empty
   region  TEXT NOT NULL,   -- ISO 3166-2, or empty
   locale  TEXT NOT NULL,   -- BCP 47, or empty
-  updated BIGINT NOT NULL  -- microseconds
+  changed BIGINT NOT NULL  -- microseconds
 );
 
 -- One statement of each source about an account's age.

@@ -8,3 +8,6 @@ CREATE TABLE label_label (
   at      BIGINT NOT NULL, -- microseconds, of the last time it was put
   PRIMARY KEY (id, about, kind, source)
 );
+
+-- To find what other instances have labelled lately.
+CREATE INDEX label_label_at ON label_label (at);
