@@ -26,8 +26,9 @@ func effectKeys(kind decision.EffectKind) []string {
 		return []string{"target", "hours"}
 	case decision.Preserve:
 		return []string{"target"}
+	default: // urgent, and what is no kind
+		return nil
 	}
-	return nil
 }
 
 // effect reads one effect, with its defaults: a review has priority 3 of 1
@@ -44,17 +45,17 @@ func (f *file) effect(n *yaml.Node) decision.Effect {
 		case "queue":
 			e.Queue = f.matching(v, wordPattern, "a word")
 		case "priority":
-			e.Priority = f.int(v, 1, 9)
+			e.Priority = f.count(v, 9)
 		case "label":
 			e.Label = f.matching(v, wordPattern, "a word")
 		case "target":
 			e.Target = f.oneOf(v, "content", "actor")
 		case "points":
-			e.Points = f.int(v, 1, 1000)
+			e.Points = f.count(v, 1000)
 		case "feature":
 			e.Feature = f.matching(v, wordPattern, "a word")
 		case "hours":
-			e.Hours = f.int(v, 1, 24*366*10)
+			e.Hours = f.count(v, 24*366*10)
 		case "to":
 			e.To = f.matching(v, wordPattern, "a word")
 		default:
@@ -105,6 +106,7 @@ func withDefaults(e decision.Effect) decision.Effect {
 		if e.Target == "" {
 			e.Target = "actor"
 		}
+	default: // the others have none
 	}
 	return e
 }

@@ -68,7 +68,7 @@ func (s *state) off(r *rule) string {
 	case len(r.Jurisdictions) > 0 && !r.places.meets(&s.places):
 		return fmt.Sprintf("holds in %s, the event is of %s", strings.Join(r.Jurisdictions, " "), strings.Join(s.names, " "))
 	}
-	return r.Period.off(s.in.Time)
+	return r.off(s.in.Time)
 }
 
 func (s *state) explain(r *rule, e *Explanation) {

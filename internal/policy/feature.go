@@ -134,7 +134,7 @@ func (f *file) featureValue(ft *feature, n *yaml.Node) any {
 		// YAML 1.1 readers take on and off for booleans; this one must not.
 		return f.oneOf(n, ft.values...)
 	case minutes:
-		return f.int(n, 1, day)
+		return f.count(n, day)
 	default:
 		var i Interval
 		f.fields(n, "from, to", func(key string, v *yaml.Node) bool {

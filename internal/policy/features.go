@@ -26,6 +26,7 @@ func InputOf(ev *event.Event) Input {
 			in.Content.Images++
 		case event.Video:
 			in.Content.Videos++
+		default: // rules do not count the others
 		}
 	}
 	if len(ev.Audience.Members) > 0 {

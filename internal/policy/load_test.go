@@ -386,7 +386,11 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("bundle %v, error %v", b, err)
 		}
 		if err != nil {
-			for _, e := range err.(policy.Errors) {
+			var errs policy.Errors
+			if !errors.As(err, &errs) {
+				t.Fatalf("the error is a %T", err)
+			}
+			for _, e := range errs {
 				if lines := strings.Count(text, "\n") + 2; e.Message == "" || e.Line > lines {
 					t.Errorf("error at line %d of %d: %q", e.Line, lines, e.Message)
 				}

@@ -50,15 +50,3 @@ func (p *person) read(s *Subject, protective event.Band) {
 		p.hour, p.hasHour = int64(*s.LocalHour), true
 	}
 }
-
-// bandViewers are the six classes of people who may meet published content:
-// nobody knows more of them than their band.
-func bandViewers() []viewer {
-	var viewers []viewer
-	for _, band := range event.Bands() {
-		var v viewer
-		v.read(&Subject{Band: band}, band)
-		viewers = append(viewers, v)
-	}
-	return viewers
-}

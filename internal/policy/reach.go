@@ -35,6 +35,7 @@ func (in *Input) selfDirected() bool {
 	case event.SearchQuery, event.ContentView, event.ProfileView, event.AIPrompt, event.AIOutput,
 		event.SessionStart, event.SessionHeartbeat, event.SessionEnd, event.AccountCreate, event.PaymentSend:
 		return true
+	default:
+		return in.Scope == "" && !slices.Contains(event.Types(), in.Type) // the platform's own types
 	}
-	return in.Scope == "" && !slices.Contains(event.Types(), in.Type) // the platform's own types
 }

@@ -129,7 +129,7 @@ func (f *file) safeguard(n *yaml.Node) *Safeguard {
 		case "id":
 			g.ID = f.matching(v, idPattern, "lower-case letters, digits, '.', '_' or '-'")
 		case "under":
-			g.Under = f.int(v, 1, 150)
+			g.Under = f.count(v, 150)
 		case "effects":
 			g.Effects = f.featureValues(v)
 		case "locked":

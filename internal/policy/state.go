@@ -16,7 +16,7 @@ import (
 // state is one evaluation's scratch memory. States are pooled; nothing of one
 // outlives its event.
 type state struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the one call that the state belongs to at a time
 	in     *Input
 	inputs *inputs
 

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -139,15 +138,6 @@ func (in *inputs) declare(v variable) string {
 	in.variables = append(in.variables, &v)
 	in.byName[v.name] = &v
 	return v.name
-}
-
-func (in *inputs) names() []string {
-	var names []string
-	for _, v := range in.variables {
-		names = append(names, v.name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func eventVariables() []variable {

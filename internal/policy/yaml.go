@@ -182,11 +182,12 @@ func (f *file) bool(n *yaml.Node) bool {
 	return n.Value == "true"
 }
 
-func (f *file) int(n *yaml.Node, low, high int) int {
+// count reads a whole number from 1 to most.
+func (f *file) count(n *yaml.Node, most int) int {
 	v, err := strconv.Atoi(n.Value)
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < low || v > high {
-		f.fault(n, "must be a whole number from %d to %d", low, high)
-		return low
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil || v < 1 || v > most {
+		f.fault(n, "must be a whole number from 1 to %d", most)
+		return 1
 	}
 	return v
 }
