@@ -23,7 +23,9 @@ let session; // cookies of somebody who is signed in
 const faults = []; // what no page may do: errors, requests to elsewhere
 
 before(async () => {
-  demo = spawn(process.env.BREAKWATER_BIN, ['demo', '--addr', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // The program takes BREAKWATER_* as its settings, and refuses ones it doesn't know.
+  const { BREAKWATER_BIN: program, ...env } = process.env;
+  demo = spawn(program, ['demo', '--addr', '127.0.0.1:0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   link = await printedLink(demo);
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
