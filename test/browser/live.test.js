@@ -82,6 +82,11 @@ async function open(t, options = {}, path = '/') {
   return page;
 }
 
+async function fitsAcross(page) {
+  const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(sideways <= 0, `scrolls sideways by ${sideways} px`);
+}
+
 const outcomeOf = (card) => card.getAttribute('data-outcome');
 const choose = (page, name) => page.getByRole('radio', { name }).check({ force: true });
 
@@ -143,8 +148,7 @@ for (const colorScheme of ['light', 'dark']) {
         await accessible(page, name);
         await page.screenshot({ path: join(pictures, `live-${width}-${colorScheme}-${name.replaceAll(' ', '-')}.png`) });
       }
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(sideways <= 0, `scrolls sideways by ${sideways} px`);
+      await fitsAcross(page);
     });
   }
 }
@@ -217,6 +221,8 @@ test('a lost connection is said and found again', async (t) => {
   await page.locator('#lost').waitFor({ timeout: arriving });
   assert.equal(await page.locator('#state-word').textContent(), 'Reconnecting');
   assert.ok(await page.locator('.card').count() >= before, 'what was shown is gone');
+  await page.setViewportSize({ width: 360, height: 800 });
+  await fitsAcross(page);
   await accessible(page, 'lost');
   await page.screenshot({ path: join(pictures, 'lost.png') });
   await line.join();
@@ -252,6 +258,7 @@ test('before the first event the page says how to send one', async (t) => {
   await page.goto(new URL('/', link).href);
   await page.getByRole('heading', { name: 'Waiting for the first event' }).waitFor();
   assert.match(await page.locator('#example').textContent(), /curl http:\/\/127.0.0.1:\d+\/v1\/decisions/);
+  await fitsAcross(page);
   await accessible(page, 'empty');
   await page.screenshot({ path: join(pictures, 'empty.png'), fullPage: true });
 });
