@@ -61,6 +61,7 @@ type Held struct {
 // is safe for concurrent use.
 type Accounts struct {
 	db    *db.DB
+	read  *prepared
 	opt   Options
 	cache *lru.Cache[string, cached]
 	// writes counts the accounts changed here: an account that was read before
@@ -90,7 +91,7 @@ func New(d *db.DB, opt Options) *Accounts {
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &Accounts{db: d, opt: opt, cache: cache}
+	return &Accounts{db: d, read: &prepared{db: d.Read}, opt: opt, cache: cache}
 }
 
 // Of reads the accounts that are known of the ids, each once; those that are
@@ -114,7 +115,7 @@ func (a *Accounts) Of(ctx context.Context, ids []string) (map[string]Account, er
 	}
 	slices.Sort(missing)
 	missing = slices.Compact(missing)
-	read, err := readAccounts(ctx, a.db.Read, missing)
+	read, err := readAccounts(ctx, a.read, missing)
 	if err != nil {
 		return nil, fmt.Errorf("age: accounts: %w", err)
 	}
@@ -146,7 +147,7 @@ func (a *Accounts) forget(id string) {
 
 // Get reads one account as it is stored, or ErrNotFound.
 func (a *Accounts) Get(ctx context.Context, id string) (Account, error) {
-	read, err := readAccounts(ctx, a.db.Read, []string{id})
+	read, err := readAccounts(ctx, a.read, []string{id})
 	if err != nil {
 		return Account{}, fmt.Errorf("age: account: %w", err)
 	}

@@ -36,11 +36,12 @@ func (a *Accounts) Routes(api *web.API) {
 }
 
 type (
-	byID struct {
+	// ByID names an account. It is exported for huma, which reads no others.
+	ByID struct {
 		ID string `path:"id" minLength:"1" maxLength:"256" pattern:"^\\P{Cc}+$" patternDescription:"no control characters" doc:"The platform's id of the account"`
 	}
 	putRequest struct {
-		byID
+		ByID
 		Body accountRequest
 	}
 	accountResponse struct{ Body accountAnswer }
@@ -94,7 +95,7 @@ func (a *Accounts) put(ctx context.Context, in *putRequest) (*accountResponse, e
 	return &accountResponse{a.answer(&account)}, nil
 }
 
-func (a *Accounts) get(ctx context.Context, in *byID) (*accountResponse, error) {
+func (a *Accounts) get(ctx context.Context, in *ByID) (*accountResponse, error) {
 	account, err := a.Get(ctx, in.ID)
 	if err != nil {
 		return nil, refusal(err)
@@ -102,7 +103,7 @@ func (a *Accounts) get(ctx context.Context, in *byID) (*accountResponse, error) 
 	return &accountResponse{a.answer(&account)}, nil
 }
 
-func (a *Accounts) erase(ctx context.Context, in *byID) (*deleteResponse, error) {
+func (a *Accounts) erase(ctx context.Context, in *ByID) (*deleteResponse, error) {
 	existed, held, err := a.Delete(ctx, in.ID)
 	if err != nil {
 		return nil, refusal(err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/breakwater-project/breakwater/event"
@@ -16,8 +17,29 @@ type queryer interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 }
 
+// prepared answers queries with statements that it keeps: reading a statement
+// costs SQLite several times what running it does. There must be few texts.
+type prepared struct {
+	db    *sql.DB
+	stmts sync.Map // text → *sql.Stmt
+}
+
+func (p *prepared) QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, ok := p.stmts.Load(text)
+	if !ok {
+		made, err := p.db.PrepareContext(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		if stmt, ok = p.stmts.LoadOrStore(text, made); ok {
+			made.Close() // another was first
+		}
+	}
+	return stmt.(*sql.Stmt).QueryContext(ctx, args...)
+}
+
 // chunk bounds how many placeholders one statement has.
-const chunk = 500
+const chunk = 256
 
 // readAccounts reads the accounts that are there, by id.
 func readAccounts(ctx context.Context, q queryer, ids []string) (map[string]Account, error) {
@@ -118,17 +140,22 @@ func deleteAccount(ctx context.Context, tx *sql.Tx, id string) (existed bool, er
 	return n > 0, err
 }
 
-// placeholders is "$1,$2,…" for the ids, and the ids as arguments.
+// placeholders is "$1,$2,…", and the ids as its arguments. Their number is a
+// power of two, so that few texts do: the last id stands there repeatedly.
 func placeholders(ids []string) (string, []any) {
+	n := 1
+	for n < len(ids) {
+		n *= 2
+	}
 	var b strings.Builder
-	args := make([]any, len(ids))
-	for i, id := range ids {
+	args := make([]any, n)
+	for i := range args {
 		if i > 0 {
 			b.WriteByte(',')
 		}
 		b.WriteByte('$')
 		b.WriteString(strconv.Itoa(i + 1))
-		args[i] = id
+		args[i] = ids[min(i, len(ids)-1)]
 	}
 	return b.String(), args
 }
