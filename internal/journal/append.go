@@ -71,28 +71,31 @@ func (r *request) answer(err error) {
 // sealed is an entry with all that can be computed before its transaction.
 type sealed struct {
 	*Entry
-	key    [16]byte
-	mark   [16]byte // keyed digest of the body
-	shadow any      // JSON, or nil
-	tags   []string
-	count  countKey
+	key   [16]byte
+	mark  [16]byte // keyed digest of the body
+	row   []any    // what is written of it, in the order of entryRow
+	tags  []string
+	count countKey
 }
 
 func (l *Log) seal(e *Entry) (sealed, error) {
-	s := sealed{Entry: e, key: eventKey(string(e.Decision.Type), e.Decision.Event), tags: tags(e)}
+	s := sealed{Entry: e, key: eventKey(string(e.Decision.Type), e.Decision.Event), tags: tags(&e.Decision)}
 	if len(e.Encoded) == 0 || len(e.Input) == 0 || e.Decision.ID != ID(e.Seq) {
 		return s, fmt.Errorf("journal: entry %d lacks its encoding, its input or its id", e.Seq)
 	}
 	mac := hmac.New(sha256.New, l.opt.Key[:])
 	mac.Write(e.Body[:])
 	copy(s.mark[:], mac.Sum(nil))
+	var shadow any
 	if len(e.Shadow) > 0 {
 		data, err := json.Marshal(e.Shadow)
 		if err != nil {
 			return s, fmt.Errorf("journal: shadow reasons: %w", err)
 		}
-		s.shadow = string(data)
+		shadow = string(data)
 	}
+	s.row = []any{e.Seq, s.key[:], s.mark[:], bytesOrNil(e.ContentDigest), string(e.Decision.Type), int64(e.Decision.Outcome),
+		affected(&e.Decision), e.Actor, e.Content, string(e.Encoded), string(e.Input), shadow}
 	var err error
 	s.count, err = countOf(e)
 	return s, err

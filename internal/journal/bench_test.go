@@ -37,7 +37,7 @@ func newBenchEntries(b *testing.B, l *journal.Log) *benchEntries {
 	for _, band := range event.Bands() {
 		e.plain.Bands = append(e.plain.Bands, decision.Band{Band: band})
 	}
-	for _, name := range []string{"text.toxic", "text.harassment", "text.threat", "text.sexual", "link.blocked"} {
+	for _, name := range []string{"text.toxic", "text.harassment", "text.threat"} {
 		e.plain.Signals = append(e.plain.Signals, decision.Signal{Name: name, Score: 0.03125, Detector: "text@0123456789ab"})
 	}
 	signals, err := json.Marshal(e.plain.Signals)

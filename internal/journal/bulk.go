@@ -18,12 +18,12 @@ type bulk struct {
 }
 
 // prepareBulk prepares `INSERT INTO <into> VALUES … <tail>`. PostgreSQL likes
-// many rows in a statement, for the round trips; SQLite few, as what it does
-// with parameters takes the square of their number.
+// many rows in a statement, for the round trips; SQLite one, as its driver
+// takes the square of the number of parameters.
 func prepareBulk(ctx context.Context, d *db.DB, into string, columns int, tail string) (*bulk, error) {
 	b := &bulk{columns: columns, sizes: []int{64, 8, 1}}
 	if d.Engine == db.SQLite {
-		b.sizes = []int{8, 1}
+		b.sizes = []int{1}
 	}
 	for _, rows := range b.sizes {
 		stmt, err := d.Write.PrepareContext(ctx, "INSERT INTO "+into+" VALUES "+values(rows, columns)+" "+tail)

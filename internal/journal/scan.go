@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,37 +26,39 @@ type Query struct {
 	Band    event.Band        // entries in which this band met anything but allow; BandUnknown asks for nothing
 }
 
-// tags are what an entry that is not a plain allow is found by.
-func tags(e *Entry) []string {
+// tags are what an entry is found by: the rules that applied to it and the
+// kinds of harm that they saw.
+func tags(d *decision.Decision) []string {
 	var found []string
 	add := func(tag string) {
-		for _, t := range found {
-			if t == tag {
-				return
-			}
+		if !slices.Contains(found, tag) {
+			found = append(found, tag)
 		}
-		found = append(found, tag)
 	}
-	for _, r := range e.Decision.Reasons {
+	for _, r := range d.Reasons {
 		add("rule:" + r.Rule)
 		if r.Kind != "" {
 			add("kind:" + string(r.Kind))
 		}
 	}
-	for _, b := range e.Decision.Bands {
-		if b.Outcome != decision.Allow {
-			add(bandTag(b.Band))
-		}
-	}
-	for _, m := range e.Decision.Members {
-		if m.Outcome != decision.Allow {
-			add(bandTag(m.Band))
-		}
-	}
 	return found
 }
 
-func bandTag(b event.Band) string { return "band:" + b.String() }
+// affected are the bands that met anything but allow, a bit each. Nearly every
+// rule affects several, so that an index of them would lead nowhere.
+func affected(d *decision.Decision) (bands int64) {
+	for _, b := range d.Bands {
+		if b.Outcome != decision.Allow {
+			bands |= 1 << b.Band
+		}
+	}
+	for _, m := range d.Members {
+		if m.Outcome != decision.Allow {
+			bands |= 1 << m.Band
+		}
+	}
+	return bands
+}
 
 // tags are those that an entry must have, the rarest first.
 func (q *Query) tags() []string {
@@ -65,9 +68,6 @@ func (q *Query) tags() []string {
 	}
 	if q.Kind != "" {
 		want = append(want, "kind:"+q.Kind)
-	}
-	if q.Band != event.BandUnknown {
-		want = append(want, bandTag(q.Band))
 	}
 	return want
 }
@@ -148,6 +148,9 @@ func (q *Query) sql(limit int) (text string, args []any) {
 	where = append(where, seq+" > "+arg(after), seq+" < "+arg(before))
 	if q.Type != "" {
 		where = append(where, "e.type = "+arg(string(q.Type)))
+	}
+	if q.Band != event.BandUnknown {
+		where = append(where, "e.bands & "+arg(int64(1)<<q.Band)+" <> 0")
 	}
 	if q.Outcome != nil {
 		where = append(where, "e.outcome = "+arg(int64(*q.Outcome)))

@@ -14,6 +14,9 @@ import (
 	"github.com/breakwater-project/breakwater/internal/db"
 )
 
+// entryRow is what sealed.row is put into.
+const entryRow = `journal_entry (seq, key, body, content_digest, type, outcome, bands, actor, content, decision, input, shadow)`
+
 // inserts are the statements that write.
 type inserts struct{ entry, tag, rollup *bulk }
 
@@ -26,7 +29,7 @@ func (in *inserts) prepare(ctx context.Context, d *db.DB) (err error) {
 		b, err = prepareBulk(ctx, d, into, columns, tail)
 		return b
 	}
-	in.entry = prepare(`journal_entry (seq, key, body, content_digest, type, outcome, actor, content, decision, input, shadow)`, 11,
+	in.entry = prepare(entryRow, 12,
 		`ON CONFLICT (key) DO NOTHING`)
 	in.tag = prepare(`journal_tag (tag, seq)`, 2, ``)
 	in.rollup = prepare(`journal_rollup (hour, instance, digest, type, shape, n)`, 6,
@@ -92,8 +95,7 @@ func (w *writer) insert(batch []*request) error {
 func (w *writer) entries(all []*sealed) (there map[[16]byte]*stored, err error) {
 	args := make([]any, 0, len(all)*w.entry.columns)
 	for _, s := range all {
-		args = append(args, s.Seq, s.key[:], s.mark[:], bytesOrNil(s.ContentDigest), string(s.Decision.Type),
-			int64(s.Decision.Outcome), s.Actor, s.Content, string(s.Encoded), string(s.Input), s.shadow)
+		args = append(args, s.row...)
 	}
 	err = w.entry.insert(w.ctx, w.tx, args, func(from, to, inserted int) error {
 		if inserted == to-from {

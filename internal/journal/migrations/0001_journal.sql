@@ -6,6 +6,7 @@ CREATE TABLE journal_entry (
   content_digest BYTES,                 -- keyed digest of its content
   type           TEXT NOT NULL,
   outcome        BIGINT NOT NULL,       -- 0 allow … 7 block
+  bands          BIGINT NOT NULL,       -- bit n: band n (0 unknown, 1 0-5 … 6 18+) met something other than allow
   actor          TEXT NOT NULL,
   content        TEXT NOT NULL,
   decision       TEXT NOT NULL,         -- JSON, as answered
@@ -13,8 +14,7 @@ CREATE TABLE journal_entry (
   shadow         TEXT                   -- JSON, reasons that shadow rules would have added
 );
 
--- Where to find the entries in which something other than "allow" happened:
--- rule:<id>, kind:<kind>, band:<band>.
+-- Where to find the entries to which a rule applied: rule:<id>, kind:<kind>.
 CREATE TABLE journal_tag (
   tag TEXT NOT NULL,
   seq BIGINT NOT NULL,
