@@ -255,6 +255,7 @@ func (l *loader) link(m manifest) *Bundle {
 		return nil
 	}
 	l.linkNotices()
+	l.identify()
 	l.disable(m)
 	l.countPlaces(b)
 	b.rules, b.inputs = l.compile(b)
@@ -270,6 +271,7 @@ func (l *loader) link(m manifest) *Bundle {
 	return b
 }
 
+// linkNotices joins rules to their notices, and notices to their resources.
 func (l *loader) linkNotices() {
 	topics := map[string]bool{}
 	for _, r := range l.resources {
@@ -290,32 +292,37 @@ func (l *loader) linkNotices() {
 	}
 }
 
-// disable marks what the manifest turns off, and finds ids that are taken twice.
-func (l *loader) disable(m manifest) {
-	found := map[string]bool{}
+// identify finds ids that are taken twice. Rules and safeguards share them.
+func (l *loader) identify() {
 	for _, r := range l.rules {
-		if r.ID == "" {
-			continue
+		if r.ID != "" {
+			l.once(r.file, r.node, "rule", r.ID)
 		}
-		found[r.ID] = true
-		l.once(r.file, r.node, "rule", r.ID)
+	}
+	for _, g := range l.safeguards {
+		if first, taken := l.seen["rule "+g.ID]; taken && g.ID != "" {
+			l.errors.add(position{g.File, g.Line, 1}, "rule %s is already defined at %s:%d", g.ID, first.file, first.line)
+		}
+		l.seen["rule "+g.ID] = position{file: g.File, line: g.Line}
+	}
+}
+
+// disable marks what the manifest turns off.
+func (l *loader) disable(m manifest) {
+	for _, r := range l.rules {
 		_, r.Disabled = m.disable[r.ID]
 	}
 	for _, g := range l.safeguards {
-		if first, ok := l.seen["rule "+g.ID]; ok && g.ID != "" {
-			l.errors.add(position{g.File, g.Line, 1}, "rule %s is already defined at %s:%d", g.ID, first.file, first.line)
-		}
-		found[g.ID] = true
-		l.seen["rule "+g.ID] = position{file: g.File, line: g.Line}
 		_, g.Disabled = m.disable[g.ID]
 	}
 	for id, at := range m.disable {
-		if !found[id] {
+		if _, found := l.seen["rule "+id]; !found {
 			l.errors.add(at, "there is no rule %q to disable", id)
 		}
 	}
 }
 
+// countPlaces numbers the jurisdictions that rules and safeguards name.
 func (l *loader) countPlaces(b *Bundle) {
 	var names []string
 	for _, r := range l.rules {

@@ -139,7 +139,7 @@ func TestDoubtNeverLoosens(t *testing.T) {
 	b := shipped(t)
 	p := newPlatform(b, 1)
 	stricter := 0
-	for range 1500 {
+	for range 800 {
 		in := p.event()
 		known := eval(b, in)
 		for what, less := range p.doubts(in) {
@@ -173,7 +173,7 @@ func hasSanction(r policy.Result, e decision.Effect) bool {
 func TestYoungerIsNeverLooser(t *testing.T) {
 	b := shipped(t)
 	p := newPlatform(b, 2)
-	for range 1500 {
+	for range 800 {
 		in := p.event()
 		result := eval(b, in)
 		for i := 1; i < len(result.Bands); i++ {

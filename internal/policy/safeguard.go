@@ -55,7 +55,7 @@ func (b *Bundle) Safeguards(s Subject, at time.Time, markets []string) Safeguard
 	where := b.placesOf(s, markets)
 	from, _ := s.interval(0)
 	by := map[string]*safeguard{}
-	table := features()
+	table := settings()
 	for i := range table {
 		if table[i].normal != nil {
 			out.Effects[table[i].name] = table[i].normal
@@ -71,16 +71,16 @@ func (b *Bundle) Safeguards(s Subject, at time.Time, markets []string) Safeguard
 		}
 		out.Applied = append(out.Applied, g.ID)
 		for i := range table {
-			ft := &table[i]
-			value, ok := g.Effects[ft.name]
+			st := &table[i]
+			value, ok := g.Effects[st.name]
 			if !ok {
 				continue
 			}
-			old := out.Effects[ft.name]
-			if by[ft.name] == nil || ft.stricter(value, old) {
-				by[ft.name] = g
+			old := out.Effects[st.name]
+			if by[st.name] == nil || st.stricter(value, old) {
+				by[st.name] = g
 			}
-			out.Effects[ft.name] = ft.join(old, value)
+			out.Effects[st.name] = st.join(old, value)
 		}
 		out.Locked = append(out.Locked, g.Locked...)
 	}
@@ -131,7 +131,7 @@ func (f *file) safeguard(n *yaml.Node) *Safeguard {
 		case "under":
 			g.Under = f.count(v, 150)
 		case "effects":
-			g.Effects = f.featureValues(v)
+			g.Effects = f.settingValues(v)
 		case "locked":
 			f.items(v, func(item *yaml.Node) {
 				g.Locked = append(g.Locked, f.string(item))
@@ -166,15 +166,15 @@ func (f *file) safeguard(n *yaml.Node) *Safeguard {
 	return g
 }
 
-func (f *file) featureValues(n *yaml.Node) map[string]any {
+func (f *file) settingValues(n *yaml.Node) map[string]any {
 	values := map[string]any{}
-	table := features()
-	f.fields(n, strings.Join(featureNames(), ", "), func(key string, v *yaml.Node) bool {
-		i := slices.IndexFunc(table, func(ft feature) bool { return ft.name == key })
+	table := settings()
+	f.fields(n, strings.Join(settingNames(), ", "), func(key string, v *yaml.Node) bool {
+		i := slices.IndexFunc(table, func(st setting) bool { return st.name == key })
 		if i < 0 {
 			return false
 		}
-		if value := f.featureValue(&table[i], v); value != nil {
+		if value := f.settingValue(&table[i], v); value != nil {
 			values[key] = value
 		}
 		return true

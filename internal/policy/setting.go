@@ -8,20 +8,20 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// feature is one thing that a safeguard can set on an account: its values in
+// setting is one thing that a safeguard can set on an account: its values in
 // order of strictness, and what it is when no safeguard says otherwise.
-type feature struct {
+type setting struct {
 	name   string
-	kind   featureKind
+	kind   settingKind
 	values []string // choice: loosest first
 	normal any      // nil: absent
 	strict any      // flag: the protective value
 }
 
-type featureKind uint8
+type settingKind uint8
 
 const (
-	flag    featureKind = iota // true or false
+	flag    settingKind = iota // true or false
 	choice                     // one of values
 	minutes                    // int, smaller is stricter
 	hours                      // Interval, longer is stricter
@@ -33,14 +33,14 @@ type Interval struct {
 	To   string `json:"to"`
 }
 
-// features is the table of what safeguards can set.
-func features() []feature {
-	on := func(name string) feature { return feature{name: name, normal: true, strict: false} }  // a risk: off protects
-	off := func(name string) feature { return feature{name: name, normal: false, strict: true} } // a protection: on protects
-	pick := func(name string, values ...string) feature {
-		return feature{name: name, kind: choice, values: values, normal: values[0]}
+// settings is the table of what safeguards can set.
+func settings() []setting {
+	on := func(name string) setting { return setting{name: name, normal: true, strict: false} }  // a risk: off protects
+	off := func(name string) setting { return setting{name: name, normal: false, strict: true} } // a protection: on protects
+	pick := func(name string, values ...string) setting {
+		return setting{name: name, kind: choice, values: values, normal: values[0]}
 	}
-	return []feature{
+	return []setting{
 		on("account_allowed"), on("ai_companion"), {name: "ai_break_minutes", kind: minutes},
 		on("autoplay"), {name: "break_reminder_minutes", kind: minutes}, on("camera"),
 		pick("comments_from_strangers", "on", "confirm", "off"), on("contact_sync"),
@@ -53,24 +53,24 @@ func features() []feature {
 	}
 }
 
-func featureNames() []string {
+func settingNames() []string {
 	var names []string
-	for _, f := range features() {
-		names = append(names, f.name)
+	for _, st := range settings() {
+		names = append(names, st.name)
 	}
 	return names
 }
 
 // stricter reports whether a protects more than b.
-func (ft *feature) stricter(a, b any) bool {
+func (st *setting) stricter(a, b any) bool {
 	if b == nil || a == nil {
 		return a != nil
 	}
-	switch ft.kind {
+	switch st.kind {
 	case flag:
-		return a == ft.strict && b != ft.strict
+		return a == st.strict && b != st.strict
 	case choice:
-		return slices.Index(ft.values, a.(string)) > slices.Index(ft.values, b.(string))
+		return slices.Index(st.values, a.(string)) > slices.Index(st.values, b.(string))
 	case minutes:
 		return a.(int) < b.(int)
 	default:
@@ -81,11 +81,11 @@ func (ft *feature) stricter(a, b any) bool {
 
 // join is the strictest that a and b ask for together; quiet hours that
 // overlap become one stretch that covers both.
-func (ft *feature) join(a, b any) any {
-	if ft.kind == hours && a != nil && b != nil {
+func (st *setting) join(a, b any) any {
+	if st.kind == hours && a != nil && b != nil {
 		return a.(Interval).cover(b.(Interval))
 	}
-	if ft.stricter(b, a) {
+	if st.stricter(b, a) {
 		return b
 	}
 	return a
@@ -125,14 +125,14 @@ func clock(s string) int {
 	return (int(h[0]-'0')*10+int(h[1]-'0'))*60 + int(m[0]-'0')*10 + int(m[1]-'0')
 }
 
-// featureValue reads a value of ft.
-func (f *file) featureValue(ft *feature, n *yaml.Node) any {
-	switch ft.kind {
+// settingValue reads a value of st.
+func (f *file) settingValue(st *setting, n *yaml.Node) any {
+	switch st.kind {
 	case flag:
 		return f.bool(n)
 	case choice:
 		// YAML 1.1 readers take on and off for booleans; this one must not.
-		return f.oneOf(n, ft.values...)
+		return f.oneOf(n, st.values...)
 	case minutes:
 		return f.count(n, day)
 	default:
