@@ -25,6 +25,31 @@ func BenchmarkEval(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
+// BenchmarkEvalShipped evaluates the whole default bundle, on events that are
+// far worse than a platform's: a third of all signals fire.
+func BenchmarkEvalShipped(b *testing.B) {
+	bundle := shipped(b)
+	p := newPlatform(bundle, 1)
+	inputs := make([]policy.Input, 1024)
+	for i := range inputs {
+		inputs[i] = p.event()
+	}
+	ctx := context.Background()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		sink = bundle.Eval(ctx, &inputs[i%len(inputs)])
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkLoadShipped compiles the default bundle, as serve does when it starts.
+func BenchmarkLoadShipped(b *testing.B) {
+	for range b.N {
+		shipped(b)
+	}
+}
+
 // TestEvalAllocations holds the hot path to its promise: under 20 allocations
 // an event, over a mix as platforms send it.
 func TestEvalAllocations(t *testing.T) {
