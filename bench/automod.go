@@ -50,7 +50,7 @@ func newAutomod(accounts, posts, replyOneIn int) (*peer, error) {
 		Flags:     flagstore.NewMemFlagStore(),
 		Cache:     cachestore.NewMemCacheStore(10_000, time.Hour),
 	}}
-	r := rand.New(rand.NewPCG(1, 2))
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same posts every time is the point
 	for i := range posts {
 		op, err := post(r, dids, i, replyOneIn)
 		if err != nil {
