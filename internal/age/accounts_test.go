@@ -283,8 +283,8 @@ func TestSchemaHasNoBirthDate(t *testing.T) {
 			t.Errorf("%s.%s", table, column)
 		}
 	}
-	if n < 10 {
-		t.Errorf("only %d columns looked at", n)
+	if err := rows.Err(); err != nil || n < 10 {
+		t.Errorf("only %d columns looked at: %v", n, err)
 	}
 }
 

@@ -32,7 +32,9 @@ func (p *prepared) QueryContext(ctx context.Context, text string, args ...any) (
 			return nil, err
 		}
 		if stmt, ok = p.stmts.LoadOrStore(text, made); ok {
-			made.Close() // another was first
+			if err := made.Close(); err != nil { //nolint:sqlclosecheck // another was first
+				return nil, err
+			}
 		}
 	}
 	return stmt.(*sql.Stmt).QueryContext(ctx, args...)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -231,8 +232,8 @@ func (l *Log) write(batch []*request) error {
 		n += len(r.entries)
 	}
 	err := l.db.Tx(ctx, func(tx *sql.Tx) error {
-		w := &writer{inserts: &l.inserts, ctx: ctx, tx: tx, instance: l.instance, sorted: l.db.Engine != db.SQLite}
-		if err := w.insert(batch); err != nil {
+		w := &writer{inserts: &l.inserts, tx: tx, instance: l.instance, sorted: l.db.Engine != db.SQLite}
+		if err := w.insert(ctx, batch); err != nil {
 			return err
 		}
 		for _, r := range batch {
@@ -261,8 +262,12 @@ func (r *request) follow(tx *sql.Tx) (err error) {
 		return nil
 	}
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
+		switch p := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = fmt.Errorf("panic: %w", p)
+		default: // may hold what a person wrote
+			err = fmt.Errorf("panic with a %T", p)
 		}
 	}()
 	return r.apply(tx, fresh)

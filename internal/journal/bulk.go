@@ -26,6 +26,7 @@ func prepareBulk(ctx context.Context, d *db.DB, into string, columns int, tail s
 		b.sizes = []int{1}
 	}
 	for _, rows := range b.sizes {
+		//nolint:gosec,sqlclosecheck // constants and placeholders; close closes it
 		stmt, err := d.Write.PrepareContext(ctx, "INSERT INTO "+into+" VALUES "+values(rows, columns)+" "+tail)
 		if err != nil {
 			return nil, errors.Join(err, b.close())
@@ -45,6 +46,7 @@ func (b *bulk) insert(ctx context.Context, tx *sql.Tx, args []any, each func(fro
 			i++
 		}
 		to := from + b.sizes[i]
+		//nolint:sqlclosecheck // the transaction closes it
 		res, err := tx.StmtContext(ctx, b.stmts[i]).ExecContext(ctx, args[from*b.columns:to*b.columns]...)
 		if err != nil {
 			return err

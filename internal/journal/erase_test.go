@@ -60,6 +60,9 @@ func dump(t *testing.T, d *db.DB) string {
 			}
 			b.WriteString(s + "\n")
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return b.String()
 }

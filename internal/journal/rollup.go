@@ -75,7 +75,7 @@ func (k countKey) digest() []byte {
 }
 
 // counts adds the fresh entries to their hours.
-func (w *writer) counts(fresh []*sealed) error {
+func (w *writer) counts(ctx context.Context, fresh []*sealed) error {
 	counts := map[countKey]int64{}
 	for _, s := range fresh {
 		counts[s.count]++
@@ -84,7 +84,7 @@ func (w *writer) counts(fresh []*sealed) error {
 	for k, n := range counts {
 		args = append(args, k.hour, w.instance, k.digest(), string(k.typ), k.shape, n)
 	}
-	return w.rollup.insert(w.ctx, w.tx, args, nil)
+	return w.rollup.insert(ctx, w.tx, args, nil)
 }
 
 // Count is how many decisions of one hour were alike. With neither Band nor

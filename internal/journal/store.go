@@ -44,7 +44,6 @@ func (in *inserts) close() error {
 // writer writes one batch in one transaction.
 type writer struct {
 	*inserts
-	ctx      context.Context
 	tx       *sql.Tx
 	instance int64
 	sorted   bool // by key, so that two instances that write the same events wait for each other in one order
@@ -52,7 +51,7 @@ type writer struct {
 
 // insert writes the entries that are not there yet, with their tags and
 // counts, and fills in every request's results.
-func (w *writer) insert(batch []*request) error {
+func (w *writer) insert(ctx context.Context, batch []*request) error {
 	var all []*sealed
 	for _, r := range batch {
 		r.results = make([]Appended, len(r.entries))
@@ -65,7 +64,7 @@ func (w *writer) insert(batch []*request) error {
 			return cmp.Or(bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.Seq, b.Seq))
 		})
 	}
-	there, err := w.entries(all)
+	there, err := w.entries(ctx, all)
 	if err != nil {
 		return fmt.Errorf("entries: %w", err)
 	}
@@ -81,10 +80,10 @@ func (w *writer) insert(batch []*request) error {
 			fresh = append(fresh, s)
 		}
 	}
-	if err := w.tags(fresh); err != nil {
+	if err := w.tags(ctx, fresh); err != nil {
 		return fmt.Errorf("tags: %w", err)
 	}
-	if err := w.counts(fresh); err != nil {
+	if err := w.counts(ctx, fresh); err != nil {
 		return fmt.Errorf("counts: %w", err)
 	}
 	return nil
@@ -92,22 +91,22 @@ func (w *writer) insert(batch []*request) error {
 
 // entries inserts what is not there, and gives what was there in the way of
 // any of them. Where every row of a statement went in, nothing was.
-func (w *writer) entries(all []*sealed) (there map[[16]byte]*stored, err error) {
+func (w *writer) entries(ctx context.Context, all []*sealed) (there map[[16]byte]*stored, err error) {
 	args := make([]any, 0, len(all)*w.entry.columns)
 	for _, s := range all {
 		args = append(args, s.row...)
 	}
-	err = w.entry.insert(w.ctx, w.tx, args, func(from, to, inserted int) error {
+	err = w.entry.insert(ctx, w.tx, args, func(from, to, inserted int) error {
 		if inserted == to-from {
 			return nil
 		}
-		return w.lookUp(all[from:to], &there)
+		return w.lookUp(ctx, all[from:to], &there)
 	})
 	return there, err
 }
 
 // lookUp adds the stored entries that have the key of one of the given.
-func (w *writer) lookUp(some []*sealed, there *map[[16]byte]*stored) error {
+func (w *writer) lookUp(ctx context.Context, some []*sealed, there *map[[16]byte]*stored) error {
 	args := make([]any, len(some))
 	for i, s := range some {
 		args[i] = s.key[:]
@@ -115,7 +114,8 @@ func (w *writer) lookUp(some []*sealed, there *map[[16]byte]*stored) error {
 	if *there == nil {
 		*there = make(map[[16]byte]*stored)
 	}
-	rows, err := w.tx.QueryContext(w.ctx, `SELECT `+entryColumns+`, e.key FROM journal_entry e WHERE e.key IN `+values(1, len(some)), args...)
+	//nolint:gosec // only placeholders are put together
+	rows, err := w.tx.QueryContext(ctx, `SELECT `+entryColumns+`, e.key FROM journal_entry e WHERE e.key IN `+values(1, len(some)), args...)
 	if err != nil {
 		return err
 	}
@@ -132,17 +132,17 @@ func (w *writer) lookUp(some []*sealed, there *map[[16]byte]*stored) error {
 	if err != nil {
 		return err
 	}
-	return finish(w.ctx, w.tx, found...)
+	return finish(ctx, w.tx, found...)
 }
 
-func (w *writer) tags(fresh []*sealed) error {
+func (w *writer) tags(ctx context.Context, fresh []*sealed) error {
 	var args []any
 	for _, s := range fresh {
 		for _, tag := range s.tags {
 			args = append(args, tag, s.Seq)
 		}
 	}
-	return w.tag.insert(w.ctx, w.tx, args, nil)
+	return w.tag.insert(ctx, w.tx, args, nil)
 }
 
 func bytesOrNil(b []byte) any {

@@ -79,6 +79,7 @@ func (l *Labels) Of(ctx context.Context, account, content string) ([]string, err
 	if !l.filter.mayHave("actor", account) && !l.filter.mayHave("content", content) {
 		return nil, nil
 	}
+	//nolint:sqlclosecheck // each closes
 	rows, err := l.db.Read.QueryContext(ctx, `
 		SELECT about, kind FROM label_label
 		WHERE (id = $1 AND about = 'actor' OR id = $2 AND about = 'content') AND (expires IS NULL OR expires > $3)`,
@@ -123,6 +124,7 @@ func (l *Labels) OfContents(ctx context.Context, contents []string) (map[string]
 			in.WriteString("$" + strconv.Itoa(i+2))
 			args = append(args, id)
 		}
+		//nolint:gosec,sqlclosecheck // only placeholders are put together; each closes
 		rows, err := l.db.Read.QueryContext(ctx, `
 			SELECT id, kind FROM label_label
 			WHERE about = 'content' AND (expires IS NULL OR expires > $1) AND id IN (`+in.String()+`)`, args...)
