@@ -215,11 +215,17 @@ func anys(items []string) []any {
 }
 
 // Viewer is the subject that a feed request means: a known account by id, or
-// a band and a country.
+// whoever is of a band in a country, as in the vectors: nothing else is known
+// of them, and nobody is proven.
 func (e *Engine) Viewer(ctx context.Context, id string, band event.Band, country string) (policy.Subject, error) {
 	now := e.Now()
 	if id == "" {
-		return e.subject(nil, false, "", &event.Age{Band: band, Basis: event.BasisDeclared}, country, time.Time{}, now), nil
+		s := e.subject(nil, false, "", nil, country, time.Time{}, now)
+		if band != event.BandUnknown {
+			s.Band, s.Basis = band, event.BasisDeclared
+			s.From, s.To = band.Interval()
+		}
+		return s, nil
 	}
 	accounts, err := e.Accounts.Of(ctx, []string{id})
 	if err != nil {
