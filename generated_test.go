@@ -1,6 +1,6 @@
 package breakwater_test
 
-//go:generate go test -count=1 -run ^TestGenerated$ . -update
+//go:generate go test -count=1 -run ^TestGenerated . -update
 //go:generate go test -count=1 -run ^TestDocumentListsWhatShips$ ./examples/policies -update
 
 import (
@@ -33,6 +33,7 @@ var update = flag.Bool("update", false, "write what is generated, instead of com
 const (
 	specFile   = "docs/api/openapi.json"
 	operations = "docs/operations.md"
+	detectors  = "docs/howto-detector.md"
 )
 
 // TestGenerated holds generated files, and generated parts of pages, to what
@@ -66,6 +67,21 @@ func TestGenerated(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A page that shows files shows what is in them.
+func TestGeneratedFromFiles(t *testing.T) {
+	for file, language := range map[string]string{
+		"examples/phone/phone.go":               "go",
+		"examples/phone/policy/phone.yaml":      "yaml",
+		"examples/phone/policy/phone_test.yaml": "yaml",
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		section(t, detectors, file, "```"+language+"\n"+string(text)+"```\n")
+	}
 }
 
 func fetch(t *testing.T, url string) []byte {
