@@ -68,7 +68,7 @@ func TestSnippetsCompile(t *testing.T) {
 	if err := os.WriteFile(overlayFile, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), "go", buildArgs("-overlay", overlayFile, "./internal/snippets/...")...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "go", buildArgs("-overlay", overlayFile, "-o", os.DevNull, "./internal/snippets/...")...).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s\n%s", err, strings.Join(where, "\n"), out)
 	}
