@@ -160,7 +160,7 @@ func TestHostileDetectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	signals := readSignals(bundle)
-	events := simulated(t, 120)
+	events := simulated(t, 50)
 	worst := newRig(t, dbtest.Open(t, dbtest.SQLite(t), sources()...), bundle, &sees{signals, all(signals, 1)})
 	want, err := worst.DecideBatch(t.Context(), events)
 	if err != nil {

@@ -1,0 +1,6 @@
+package app
+
+import "github.com/breakwater-project/breakwater/internal/db"
+
+// DB is the database, for tests that look behind the API.
+func (a *App) DB() *db.DB { return a.db }
