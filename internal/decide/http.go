@@ -2,6 +2,7 @@ package decide
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -245,7 +246,7 @@ func invalid(err error) error {
 		f = fault.New(fault.Malformed, "The event is not acceptable JSON.")
 	}
 	for _, field := range e.Fields {
-		f.Fields = append(f.Fields, fault.Field{Location: field.Location, Message: field.Message})
+		f.Fields = append(f.Fields, fault.Field{Location: cmp.Or(field.Location, "body"), Message: field.Message})
 	}
 	return f
 }
