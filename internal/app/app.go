@@ -24,6 +24,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/keys"
 	"github.com/breakwater-project/breakwater/internal/label"
+	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/internal/queue"
 	"github.com/breakwater-project/breakwater/internal/server"
 	"github.com/breakwater-project/breakwater/internal/telemetry"
@@ -140,7 +141,15 @@ func (a *App) openEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	contents := decide.NewContents(a.db, contentKey, a.options.Now)
+	contents, err := decide.OpenContents(ctx, a.db, contentKey, a.options.Now)
+	if err != nil {
+		return err
+	}
+	a.onClose(contents.Close)
+	clock, err := policy.NewClock()
+	if err != nil {
+		return err
+	}
 	labels := label.New(a.db, a.options.Now)
 	a.Console = console.New(console.Options{Live: a.cfg.Console.Live, Now: a.options.Now, Done: a.ending})
 	a.Engine = &decide.Engine{
@@ -150,11 +159,11 @@ func (a *App) openEngine(ctx context.Context) error {
 		}),
 		Labels: labels, Rules: decide.NewRules(rules.Bundle, rules.Detect),
 		Journal: log, Contents: contents, Vault: vault,
-		Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
+		Clock: clock, Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
 		Now: a.options.Now, Observe: a.Console.Observe,
 		Metrics: decide.NewMetrics(a.watch.Metrics), Log: a.watch.Log,
 	}
-	addJobs(a.queue, log)
+	addJobs(a.queue, log, labels)
 	return nil
 }
 
@@ -190,14 +199,35 @@ func (a *App) Log() *slog.Logger { return a.watch.Log }
 // Run serves until ctx ends, then lets what is under way finish.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.queue.Start(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end before it began
+		}
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { close(a.ending) })
 	defer stop()
+	go a.noteKeys(ctx)
 	err := a.server.Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(err, a.queue.Stop(ending))
+	return errors.Join(err, a.queue.Stop(ending), a.Keys.Flush(ending))
+}
+
+// noteKeys writes down now and then when keys were last used; not at each
+// request, which would cost a write.
+func (a *App) noteKeys(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := a.Keys.Flush(ctx); err != nil {
+			a.watch.Log.Warn("when keys were used is not written down", slog.Any("error", err))
+		}
+	}
 }
 
 // Reload serves the rules that are in the policy folder now. Broken ones never

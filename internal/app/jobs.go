@@ -13,15 +13,19 @@ import (
 	"github.com/breakwater-project/breakwater/internal/queue"
 )
 
-// sweepJob takes the names of erased accounts out of old journal entries.
-const sweepJob = "journal.sweep"
+const (
+	// sweepJob takes the names of erased accounts out of old journal entries.
+	sweepJob = "journal.sweep"
+	// pruneJob forgets labels that have expired.
+	pruneJob = "label.prune"
+)
 
 // errNotYet has a job come back: an erasure waits until no entry that names
 // the account can still be on its way.
 var errNotYet = errors.New("an erasure is not due yet")
 
 // addJobs adds the work that is done later, elsewhere.
-func addJobs(q *queue.Queue, log *journal.Log) {
+func addJobs(q *queue.Queue, log *journal.Log, labels *label.Labels) {
 	queue.Add(q, sweepJob, func(ctx context.Context, _ struct{}) error {
 		again, err := log.Sweep(ctx)
 		if err == nil && again {
@@ -29,6 +33,8 @@ func addJobs(q *queue.Queue, log *journal.Log) {
 		}
 		return err
 	}, queue.KindOpts{})
+	queue.Add(q, pruneJob, func(ctx context.Context, _ struct{}) error { return labels.Prune(ctx) }, queue.KindOpts{})
+	q.Every(pruneJob, 24*time.Hour, struct{}{})
 }
 
 // erase is one part's share of an erasure: it says what it holds in spite of it.

@@ -25,16 +25,30 @@ func Migrations() db.Source { return db.Source{Package: "decide", FS: migrations
 // Contents remembers the latest vector of each published item, and what each
 // viewer asked to see less of.
 type Contents struct {
-	db  *db.DB
-	key [32]byte
-	now func() time.Time
+	db     *db.DB
+	upsert *sql.Stmt // on the committer's path: parsing it each time costs more than running it
+	key    [32]byte
+	now    func() time.Time
 }
 
-// NewContents is over the tables that Migrations makes. The key marks authors
+// OpenContents is over the tables that Migrations makes. The key marks authors
 // without naming them.
-func NewContents(d *db.DB, key [32]byte, now func() time.Time) *Contents {
-	return &Contents{db: d, key: key, now: now}
+func OpenContents(ctx context.Context, d *db.DB, key [32]byte, now func() time.Time) (*Contents, error) {
+	upsert, err := d.Write.PrepareContext(ctx, `
+		INSERT INTO decide_content (content, seq, author, bands, kinds, places, policy)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (content) DO UPDATE SET
+			seq = excluded.seq, author = excluded.author, bands = excluded.bands,
+			kinds = excluded.kinds, places = excluded.places, policy = excluded.policy
+		WHERE excluded.seq > decide_content.seq`)
+	if err != nil {
+		return nil, fmt.Errorf("decide: contents: %w", err)
+	}
+	return &Contents{db: d, upsert: upsert, key: key, now: now}, nil
 }
+
+// Close lets go of the database, which stays open.
+func (c *Contents) Close() error { return c.upsert.Close() }
 
 // mark stands for an account in the feed's tables, so that an erasure need
 // not visit every item the account ever published.
@@ -61,13 +75,7 @@ func (c *Contents) put(ctx context.Context, tx *sql.Tx, entry *journal.Entry) er
 	for i, b := range d.Bands {
 		bands[i] = '0' + byte(b.Outcome)
 	}
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO decide_content (content, seq, author, bands, kinds, places, policy)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (content) DO UPDATE SET
-			seq = excluded.seq, author = excluded.author, bands = excluded.bands,
-			kinds = excluded.kinds, places = excluded.places, policy = excluded.policy
-		WHERE excluded.seq > decide_content.seq`,
+	_, err := tx.StmtContext(ctx, c.upsert).ExecContext(ctx,
 		entry.Content, entry.Seq, c.mark(entry.Actor), string(bands[:]),
 		joinKinds(d.Reasons), strings.Join(d.Jurisdictions, ","), policyMark(d.Policy.Digest))
 	return err

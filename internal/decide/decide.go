@@ -33,9 +33,10 @@ type Engine struct {
 	Contents *Contents
 	Vault    *Vault
 
-	Youngest   event.Band // the youngest band the operator admits: what unknown ages are taken for
-	Markets    []string   // jurisdictions served besides those of the people involved
-	ContentKey [32]byte   // keys the digests of content
+	Clock      *policy.Clock // what hour it is where somebody is
+	Youngest   event.Band    // the youngest band the operator admits: what unknown ages are taken for
+	Markets    []string      // jurisdictions served besides those of the people involved
+	ContentKey [32]byte      // keys the digests of content
 
 	Now     func() time.Time
 	Observe func(*event.Event, *decision.Decision) // must not block
@@ -144,20 +145,12 @@ func (e *Engine) subject(accounts map[string]age.Account, failed bool, id string
 		inline = nil // what the server may know to be younger can't be read, so nothing is believed
 	}
 	r := age.Resolve(known, inline, country, created, e.Youngest, at)
-	return SubjectOf(r, at)
-}
-
-// SubjectOf is a resolved account as policy sees it at a time.
-func SubjectOf(r age.Resolved, at time.Time) policy.Subject {
-	s := policy.Subject{
+	return policy.Subject{
 		Band: r.Band, From: r.Interval.From, To: r.Interval.To,
 		Basis: r.Basis, Proven: r.Proven, Country: r.Country, Region: r.Region,
+		AccountDays: policy.AccountDays(r.Created, at),
+		LocalHour:   e.Clock.Hour(r.Country, r.Region, at),
 	}
-	if !r.Created.IsZero() {
-		days := max(0, int(at.Sub(r.Created).Hours()/24))
-		s.AccountDays = &days
-	}
-	return s
 }
 
 // knowLabels fills in what the platform has labelled actor and content as.
@@ -194,9 +187,12 @@ func (e *Engine) commit(ctx context.Context, drafts []*draft) ([]BatchAnswer, er
 		}
 		entries[i], bySeq[entry.Seq] = entry, d
 	}
+	// The transaction is shared with other callers: one that hangs up must not
+	// end it for all.
+	shared := context.WithoutCancel(ctx)
 	results, err := e.Journal.Append(ctx, entries, func(tx *sql.Tx, fresh []*journal.Entry) error {
 		for _, entry := range fresh {
-			if err := e.follow(ctx, tx, entry, bySeq[entry.Seq]); err != nil {
+			if err := e.follow(shared, tx, entry, bySeq[entry.Seq]); err != nil {
 				return fmt.Errorf("decide: follow %s: %w", entry.Decision.ID, err)
 			}
 		}

@@ -82,13 +82,23 @@ func newRigOf(t testing.TB, d *db.DB, bundle *policy.Bundle, set *detect.Set) *r
 	if err != nil {
 		t.Fatal(err)
 	}
+	contents, err := decide.OpenContents(t.Context(), d, [32]byte{3}, clock.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { contents.Close() })
+	hours, err := policy.NewClock()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return &rig{db: d, clock: clock, Engine: &decide.Engine{
 		Accounts: age.New(d, age.Options{Now: clock.now, Youngest: event.Band0to5}),
 		Labels:   label.New(d, clock.now),
 		Rules:    decide.NewRules(bundle, set),
 		Journal:  log,
-		Contents: decide.NewContents(d, [32]byte{3}, clock.now),
+		Contents: contents,
 		Vault:    vault,
+		Clock:    hours,
 		Youngest: event.Band0to5, ContentKey: [32]byte{3}, Now: clock.now,
 	}}
 }

@@ -92,7 +92,7 @@ func InputOf(ev *event.Event) Input {
 	in := Input{
 		Type: ev.Type, Time: ev.Time, Surface: ev.Surface, Scope: ev.Audience.Scope,
 		Private: ev.Private, Reply: ev.Parent != "", Attributes: ev.Attributes,
-		Actor: Subject{Country: ev.Actor.Country, AccountDays: accountDays(ev.Actor.Created, ev.Time)},
+		Actor: Subject{Country: ev.Actor.Country, AccountDays: AccountDays(ev.Actor.Created, ev.Time)},
 		Content: Content{
 			ID: ev.Content.ID, Length: utf8.RuneCountInString(ev.Content.Text),
 			Language: ev.Content.Language, Links: len(ev.Content.Links),
@@ -119,8 +119,8 @@ func InputOf(ev *event.Event) Input {
 	return in
 }
 
-// accountDays is how many whole days an account has existed; nil if unknown.
-func accountDays(created, at time.Time) *int {
+// AccountDays is how many whole days an account has existed; nil if unknown.
+func AccountDays(created, at time.Time) *int {
 	if created.IsZero() || at.IsZero() {
 		return nil
 	}

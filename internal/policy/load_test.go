@@ -356,22 +356,6 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// A broken bundle never replaces a good one.
-func TestHolder(t *testing.T) {
-	good, better := load(t, rule()), load(t, rule("viewer: block"))
-	h := policy.NewHolder(good)
-	broken := errors.New("broken")
-	if err := h.Reload(func() (*policy.Bundle, error) { return nil, broken }); !errors.Is(err, broken) || h.Load() != good {
-		t.Errorf("after a broken load: %v", err)
-	}
-	if err := h.Reload(func() (*policy.Bundle, error) { return better, nil }); err != nil || h.Load() != better {
-		t.Errorf("after a good load: %v", err)
-	}
-	if h.Replace(good) != better || h.Load() != good {
-		t.Error("Replace does not swap")
-	}
-}
-
 func FuzzLoad(f *testing.F) {
 	f.Add(rule("effects: [{kind: review, queue: q}]", "jurisdictions: [GB]", "valid_from: 2025-01-01"))
 	f.Add("safeguards:\n  - {id: s, under: 18, effects: {autoplay: false, push_quiet_hours: {from: \"22:00\", to: \"07:00\"}}}\n")
