@@ -379,3 +379,26 @@ func TestSearchDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations a message, want 0", got)
 	}
 }
+
+// TestHardWordsInGoodFaith holds the banks of the hardest signals to news, lessons, games,
+// lyrics, and parents who speak of their children.
+func TestHardWordsInGoodFaith(t *testing.T) {
+	d := shipped(t)
+	for _, in := range []string{
+		"a man was arrested for trading child porn, police said", "the law against child pornography must be enforced",
+		"my 12 year old asked me what sex is", "how do I talk to my kids about porn", "sex education for children aged 10",
+		"our naked little boy ran through the garden sprinkler", "someone sent my 13 year old nudes, what do we do",
+		"the teacher was convicted of having sex with a minor", "report child sexual abuse to the police",
+		"Anne Boleyn was beheaded in 1536", "the king had him decapitated during the revolution", "gory scenes in the new horror film",
+		"we dissected a frog and looked at its intestines", "Al Gore gave a speech", "the statue lost its head", "my brain is fried",
+		"I hope you get well soon", "this exam is gonna kill you", "you will slay at the party", "kill all the lights", "burn all the whites at 60 degrees",
+		"die Polizei ermittelt wegen Kinderpornografie", "la police enquête sur de la pornographie enfantine", "mamá, te voy a matar de risa",
+	} {
+		got := scores(t, d, in)
+		for _, signal := range []string{"text.sexual_minors", "text.violence_graphic", "text.severe_toxic"} {
+			if got[signal] >= 0.5 {
+				t.Errorf("%q scores %.2f for %s", in, got[signal], signal)
+			}
+		}
+	}
+}
