@@ -200,9 +200,9 @@ func (a *App) Log() *slog.Logger { return a.watch.Log }
 func (a *App) Run(ctx context.Context) error {
 	if err := a.queue.Start(ctx); err != nil {
 		if ctx.Err() != nil {
-			return nil // told to end before it began
+			return a.server.Close() // told to end before it began
 		}
-		return err
+		return errors.Join(err, a.server.Close())
 	}
 	stop := context.AfterFunc(ctx, func() { close(a.ending) })
 	defer stop()

@@ -1,0 +1,131 @@
+package app_test
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/breakwater-project/breakwater/internal/app"
+	"github.com/breakwater-project/breakwater/internal/config"
+)
+
+// lines is a log that many write.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// canary is in every value that says something of a person or of what they
+// said. Only events have ids without it: their decisions are logged by them.
+const canary = "canary"
+
+const canaryEvent = `{"id":"e-1","type":"message.send",
+ "actor":{"id":"canary-actor","age":{"band":"18+","basis":"verified"},"country":"GB"},
+ "audience":{"scope":"direct","members":[{"id":"canary-member","age":{"band":"10-12","basis":"estimated"}}]},
+ "content":{"id":"canary-content","text":"canary text: I will kill you","media":[{"kind":"image","data":"Y2FuYXJ5","url":"https://example.org/canary.png","mime":"image/canary"}],
+   "links":["https://canary.example/"]},
+ "conversation":"canary-conversation","parent":"canary-parent","attributes":{"a":"canary-attribute"}}`
+
+// No key, id, text or link of anybody reaches what an operator reads (logs,
+// metrics, /readyz) or what a caller reads of an error, while all is well and
+// while nothing is.
+func TestCanary(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		t.Run(format, func(t *testing.T) {
+			log := &lines{}
+			s := start(t, func(c *config.Config) {
+				c.Log.Format = format
+				if err := c.Log.Level.UnmarshalText([]byte("DEBUG")); err != nil {
+					t.Fatal(err)
+				}
+				c.Policy.Dir = keepEverything(t)
+			}, app.Options{Log: log})
+			key := s.key(t, "platform")
+			secret := key[strings.LastIndexByte(key, '_')+1:]
+			refused := s.speak(t, key)
+			for _, table := range []string{"db_probe", "journal_tag", "age_account", "label_label", "decide_less", "decide_content"} {
+				if _, err := s.DB().Write.ExecContext(t.Context(), `ALTER TABLE `+table+` RENAME TO `+table+`_away`); err != nil {
+					t.Fatal(err)
+				}
+			}
+			broken := strings.NewReplacer(`"e-1"`, `"e-2"`).Replace(canaryEvent)
+			refused = append(refused, s.call(t, request{method: "POST", path: "/v1/decisions", key: key, body: broken}).problem(t, http.StatusInternalServerError))
+			refused = append(refused, s.speak(t, key)...)
+			ready := s.call(t, request{method: "GET", path: "/readyz"})
+			metrics := s.call(t, request{method: "GET", path: "/metrics"})
+			for what, text := range map[string]string{
+				"the log": log.String(), "an error": strings.Join(refused, "\n"), "/readyz": string(ready.body), "/metrics": string(metrics.body),
+			} {
+				if text == "" {
+					t.Errorf("%s says nothing: the test does not look", what)
+				}
+				for _, secret := range []string{canary, "kill you", "Y2FuYXJ5", secret} {
+					if i := strings.Index(text, secret); i >= 0 {
+						t.Errorf("%s holds %q: …%s…", what, secret, text[max(0, i-200):min(len(text), i+100)])
+					}
+				}
+			}
+			if !strings.Contains(log.String(), "e-1") || !strings.Contains(log.String(), "request failed") {
+				t.Errorf("the log has neither decision nor failure: %s", log)
+			}
+		})
+	}
+}
+
+// speak says the canary on every route, rightly and wrongly, and gives what
+// the refusals say.
+func (s *server) speak(t *testing.T, key string) (refused []string) {
+	t.Helper()
+	for _, r := range []request{
+		{method: "POST", path: "/v1/decisions", body: canaryEvent},
+		{method: "POST", path: "/v1/decisions", body: strings.Replace(canaryEvent, "canary text", "another canary", 1)},
+		{method: "POST", path: "/v1/decisions/batch", body: `{"events":[` + canaryEvent + `]}`},
+		{method: "POST", path: "/v1/decisions", body: strings.Replace(canaryEvent, "message.send", "canary.type", 1)},
+		{method: "POST", path: "/v1/decisions", body: strings.Replace(canaryEvent, `"GB"`, `"canary"`, 1)},
+		{method: "POST", path: "/v1/decisions", body: strings.Replace(canaryEvent, `"18+"`, `"canary"`, 1)},
+		{method: "POST", path: "/v1/decisions", body: strings.Replace(canaryEvent, `"direct"`, `"canary"`, 1)},
+		{method: "POST", path: "/v1/decisions", body: strings.Replace(canaryEvent, "canary text", "canary \xff text", 1)},
+		{method: "POST", path: "/v1/decisions", body: `canary`},
+		{method: "POST", path: "/v1/decisions", body: `{"id":"canary","id":"canary"}`},
+		{method: "POST", path: "/v1/decisions", body: canaryEvent, header: map[string]string{"Content-Type": "text/canary"}},
+		{method: "POST", path: "/v1/decisions", body: canaryEvent, header: map[string]string{"Content-Encoding": "canary"}},
+		{method: "POST", path: "/v1/decisions", body: canaryEvent, header: map[string]string{"Authorization": "Bearer bw_canary00_canary"}},
+		{method: "GET", path: "/v1/decisions/canary"},
+		{method: "GET", path: "/canary"},
+		{method: "GET", path: "/v1/decisions/canary?key=canary"},
+		{method: "PUT", path: "/v1/accounts/canary-actor", body: `{"country":"GB","locale":"en","age":{"band":"18+","basis":"verified"}}`},
+		{method: "PUT", path: "/v1/accounts/canary-actor", body: `{"country":"canary"}`},
+		{method: "PUT", path: "/v1/accounts/canary-actor", body: `{"created":"canary"}`},
+		{method: "PUT", path: "/v1/accounts/canary-actor", body: `{"age":{"band":"canary"}}`},
+		{method: "PUT", path: "/v1/accounts/canary%00", body: `{}`},
+		{method: "GET", path: "/v1/accounts/canary-nobody"},
+		{method: "GET", path: "/v1/accounts/canary-nobody?other=canary"},
+		{method: "POST", path: "/v1/labels", body: `{"account":"canary-actor","kind":"trusted","source":"canary"}`},
+		{method: "POST", path: "/v1/labels", body: `{"account":"canary","kind":"CANARY canary","source":"canary"}`},
+		{method: "POST", path: "/v1/feeds/filter", body: `{"viewer":{"id":"canary-viewer"},"items":["canary-item"]}`},
+		{method: "POST", path: "/v1/feeds/filter", body: `{"viewer":{"band":"canary"},"items":["canary-item"]}`},
+		{method: "POST", path: "/v1/feeds/feedback", body: `{"viewer":{"id":"canary-viewer"},"item":"canary-item","action":"see_less"}`},
+		{method: "POST", path: "/v1/feeds/feedback", body: `{"viewer":{"id":"canary-viewer"},"item":"canary-item","action":"canary"}`},
+		{method: "DELETE", path: "/v1/accounts/canary-member"},
+	} {
+		r.key = key
+		if a := s.call(t, r); a.status >= 300 {
+			refused = append(refused, string(a.body))
+		}
+	}
+	return refused
+}
