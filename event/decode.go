@@ -42,8 +42,8 @@ func DecodeBatch(data []byte, now time.Time) ([]Decoded, error) {
 	r := reader{data: data}
 	var batch []Decoded
 	present := false
-	err := r.object(func(key string) error {
-		if key != "events" {
+	err := r.object(func(key []byte) error {
+		if string(key) != "events" {
 			return r.unknown()
 		}
 		present = true
@@ -95,8 +95,8 @@ func (r *reader) end(err error) error {
 }
 
 func (e *Event) read(r *reader) error {
-	return r.object(func(key string) error {
-		switch key {
+	return r.object(func(key []byte) error {
+		switch string(key) {
 		case "id":
 			return r.stringInto(&e.ID, MaxID)
 		case "type":
@@ -125,8 +125,8 @@ func (e *Event) read(r *reader) error {
 }
 
 func (a *Actor) read(r *reader) error {
-	return r.object(func(key string) error {
-		switch key {
+	return r.object(func(key []byte) error {
+		switch string(key) {
 		case "id":
 			return r.stringInto(&a.ID, MaxID)
 		case "age":
@@ -141,8 +141,8 @@ func (a *Actor) read(r *reader) error {
 }
 
 func (a *Audience) read(r *reader) error {
-	return r.object(func(key string) error {
-		switch key {
+	return r.object(func(key []byte) error {
+		switch string(key) {
 		case "scope":
 			return r.stringInto((*string)(&a.Scope), 16)
 		case "members":
@@ -159,8 +159,8 @@ func (a *Audience) read(r *reader) error {
 }
 
 func (m *Member) read(r *reader) error {
-	return r.object(func(key string) error {
-		switch key {
+	return r.object(func(key []byte) error {
+		switch string(key) {
 		case "id":
 			return r.stringInto(&m.ID, MaxID)
 		case "age":
@@ -177,8 +177,8 @@ func (m *Member) read(r *reader) error {
 }
 
 func (c *Content) read(r *reader) error {
-	return r.object(func(key string) error {
-		switch key {
+	return r.object(func(key []byte) error {
+		switch string(key) {
 		case "id":
 			return r.stringInto(&c.ID, MaxID)
 		case "text":
@@ -207,8 +207,8 @@ func (c *Content) read(r *reader) error {
 }
 
 func (m *Media) read(r *reader) error {
-	return r.object(func(key string) error {
-		switch key {
+	return r.object(func(key []byte) error {
+		switch string(key) {
 		case "kind":
 			return r.stringInto((*string)(&m.Kind), 16)
 		case "data":
@@ -232,9 +232,9 @@ func (r *reader) ageInto(dst **Age) error {
 	}
 	age := &Age{}
 	*dst = age
-	return r.object(func(key string) error {
+	return r.object(func(key []byte) error {
 		var name string
-		switch key {
+		switch string(key) {
 		case "band":
 			if err := r.stringInto(&name, 16); err != nil {
 				return err

@@ -7,8 +7,6 @@
 package event
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"strings"
 	"time"
 )
@@ -168,15 +166,3 @@ const (
 	Audio MediaKind = "audio"
 	File  MediaKind = "file"
 )
-
-// Digest is the SHA-256 of the event's canonical JSON: two requests that say
-// the same thing have the same digest, whatever their white space and key order.
-func (e *Event) Digest() [32]byte {
-	data, err := json.Marshal(e)
-	if err != nil {
-		// Decode admits only JSON values, so this is a caller's own attribute
-		// (a channel, a NaN): it can't be equal to anything.
-		return sha256.Sum256([]byte(err.Error()))
-	}
-	return sha256.Sum256(data)
-}

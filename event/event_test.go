@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +166,63 @@ func TestDigestIgnoresSpelling(t *testing.T) {
 	}
 }
 
+// Every field counts: an event with any one of them changed is another event.
+func TestDigestCoversEveryField(t *testing.T) {
+	ev, err := event.Decode([]byte(contractEvent), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[[32]byte]string{ev.Digest(): "unchanged"}
+	var visit func(v reflect.Value, path string)
+	visit = func(v reflect.Value, path string) {
+		old := reflect.New(v.Type()).Elem()
+		old.Set(v)
+		changed := true
+		switch {
+		case v.Type() == reflect.TypeFor[time.Time]():
+			v.Set(reflect.ValueOf(v.Interface().(time.Time).Add(time.Second)))
+		case v.Kind() == reflect.String:
+			v.SetString(v.String() + "x")
+		case v.Kind() == reflect.Bool:
+			v.SetBool(!v.Bool())
+		case v.CanInt():
+			v.SetInt(v.Int() + 1)
+		case v.CanUint():
+			v.SetUint(v.Uint() + 1)
+		default:
+			changed = false
+		}
+		if changed {
+			if other, twice := seen[ev.Digest()]; twice {
+				t.Errorf("%s changed has the digest of %s", path, other)
+			}
+			seen[ev.Digest()] = path
+			v.Set(old)
+			return
+		}
+		switch v.Kind() {
+		case reflect.Pointer:
+			visit(v.Elem(), path)
+		case reflect.Struct:
+			for i := range v.NumField() {
+				visit(v.Field(i), path+"."+v.Type().Field(i).Name)
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				visit(v.Index(i), path+"[]")
+			}
+		}
+	}
+	visit(reflect.ValueOf(&ev).Elem(), "event")
+	ev.Attributes = map[string]any{"anything": "else"}
+	if other, twice := seen[ev.Digest()]; twice {
+		t.Errorf("attributes changed have the digest of %s", other)
+	}
+	if len(seen) < 25 {
+		t.Errorf("only %d fields visited", len(seen))
+	}
+}
+
 func TestLogsCarryNoContent(t *testing.T) {
 	const canary = "canary-91c2"
 	ev := event.Event{ID: "e", Type: event.MessageSend, Actor: event.Actor{ID: canary},
@@ -236,6 +294,17 @@ func BenchmarkDecode(b *testing.B) {
 		if _, err := event.Decode(data, now); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkDigest(b *testing.B) {
+	ev, err := event.Decode([]byte(contractEvent), now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		ev.Digest()
 	}
 }
 

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"strconv"
@@ -29,16 +30,16 @@ type reader struct {
 	malformed bool
 }
 
-// step is one part of a location: a key, or an index where key is "".
+// step is one part of a location: a key, or an index where key is nil.
 type step struct {
-	key   string
+	key   []byte
 	index int
 }
 
 func (r *reader) location() string {
 	var b []byte
 	for _, s := range r.path {
-		if s.key == "" {
+		if s.key == nil {
 			b = append(b, '[')
 			b = strconv.AppendInt(b, int64(s.index), 10)
 			b = append(b, ']')
@@ -95,14 +96,15 @@ func (r *reader) open() error {
 }
 
 // object reads an object and calls field with each key; field reads the value.
-func (r *reader) object(field func(key string) error) error {
+// The key is a part of the input wherever it can be.
+func (r *reader) object(field func(key []byte) error) error {
 	if r.peek() != '{' {
 		return r.mismatch("an object")
 	}
 	if err := r.open(); err != nil {
 		return err
 	}
-	var seenArray [16]string
+	var seenArray [16][]byte
 	seen := seenArray[:0]
 	for r.peek() != '}' {
 		if len(seen) > 0 {
@@ -114,12 +116,12 @@ func (r *reader) object(field func(key string) error) error {
 		if r.peek() != '"' {
 			return r.syntax("expected a key in double quotes")
 		}
-		key, err := r.text()
+		key, err := r.bytes()
 		if err != nil {
 			return err
 		}
 		for _, other := range seen {
-			if key == other {
+			if bytes.Equal(key, other) {
 				r.path = append(r.path, step{key: key})
 				return r.syntax("duplicate key")
 			}
@@ -241,9 +243,9 @@ func (r *reader) any() (any, error) {
 	switch c := r.peek(); {
 	case c == '{':
 		m := map[string]any{}
-		err := r.object(func(key string) error {
+		err := r.object(func(key []byte) error {
 			v, err := r.any()
-			m[key] = v
+			m[string(key)] = v
 			return err
 		})
 		return m, err
@@ -322,30 +324,36 @@ func (r *reader) digits() int {
 	return r.pos - start
 }
 
-// text reads a string token; the common case, no escapes, is one copy.
+// text reads a string token.
 func (r *reader) text() (string, error) {
+	b, err := r.bytes()
+	return string(b), err
+}
+
+// bytes reads a string token; the common case, no escapes, is no copy.
+func (r *reader) bytes() ([]byte, error) {
 	start := r.pos + 1
 	for i := start; i < len(r.data); i++ {
 		switch c := r.data[i]; {
 		case c == '"':
 			if !utf8.Valid(r.data[start:i]) {
-				return "", r.syntax("invalid UTF-8")
+				return nil, r.syntax("invalid UTF-8")
 			}
 			r.pos = i + 1
-			return string(r.data[start:i]), nil
+			return r.data[start:i:i], nil
 		case c == '\\':
-			return r.escapedText(start, i)
+			return r.escaped(start, i)
 		case c < 0x20:
 			r.pos = i
-			return "", r.syntax("control character in a string")
+			return nil, r.syntax("control character in a string")
 		}
 	}
 	r.pos = len(r.data)
-	return "", r.syntax("unexpected end")
+	return nil, r.syntax("unexpected end")
 }
 
-// escapedText reads a string that has its first escape at i.
-func (r *reader) escapedText(start, i int) (string, error) {
+// escaped reads a string that has its first escape at i.
+func (r *reader) escaped(start, i int) ([]byte, error) {
 	buf := make([]byte, 0, i-start+32)
 	buf = append(buf, r.data[start:i]...)
 	for i < len(r.data) {
@@ -353,13 +361,13 @@ func (r *reader) escapedText(start, i int) (string, error) {
 		switch {
 		case c == '"':
 			if !utf8.Valid(buf) {
-				return "", r.syntax("invalid UTF-8")
+				return nil, r.syntax("invalid UTF-8")
 			}
 			r.pos = i + 1
-			return string(buf), nil
+			return buf, nil
 		case c < 0x20:
 			r.pos = i
-			return "", r.syntax("control character in a string")
+			return nil, r.syntax("control character in a string")
 		case c != '\\':
 			buf = append(buf, c)
 			i++
@@ -367,13 +375,13 @@ func (r *reader) escapedText(start, i int) (string, error) {
 			var n int
 			if buf, n = unescape(buf, r.data[i:]); n == 0 {
 				r.pos = i
-				return "", r.syntax("bad escape in a string")
+				return nil, r.syntax("bad escape in a string")
 			}
 			i += n
 		}
 	}
 	r.pos = len(r.data)
-	return "", r.syntax("unexpected end")
+	return nil, r.syntax("unexpected end")
 }
 
 // unescape appends the character of the escape at the start of s and returns
