@@ -43,7 +43,7 @@ func startCheckpoints(ctx context.Context, path string, write *sql.DB) (*checkpo
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.Open(path) //nolint:gosec // the operator's own path
+	file, err := os.Open(path)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

@@ -142,9 +142,8 @@ func TestLock(t *testing.T) {
 func TestReopen(t *testing.T) {
 	for name, dsn := range engines(t) {
 		t.Run(name, func(t *testing.T) {
-			d := dbtest.Open(t, dsn(t), rowTable)
 			path := dsn(t)
-			d = dbtest.Open(t, path, rowTable)
+			d := dbtest.Open(t, path, rowTable)
 			if err := insert(t.Context(), d, 7, "k"); err != nil {
 				t.Fatal(err)
 			}

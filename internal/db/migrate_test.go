@@ -53,6 +53,9 @@ func TestMigrate(t *testing.T) {
 			}
 			got = append(got, s)
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		want := []string{"db 0001_probe.sql", "later 0001_step.sql", "step 0001_step.sql", "step 0002_step.sql", "step 0003_step.sql"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("applied (-want +got):\n%s", diff)

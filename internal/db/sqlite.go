@@ -68,7 +68,7 @@ func sqlitePath(o Options) (string, error) {
 	// Only the owner may read it; SQLite gives its log the same mode. A file
 	// that exists is not opened: closing it would drop the locks of another DB
 	// in this process.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the operator's own path
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return filepath.Abs(path)
 	}

@@ -117,7 +117,7 @@ func migrate(ctx context.Context, d *db.DB, driver riverdriver.Driver[*sql.Tx]) 
 	}
 	return d.Tx(ctx, func(tx *sql.Tx) error {
 		if d.Engine == db.SQLite {
-			_, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil)
+			_, err := m.MigrateTx(ctx, tx, rivermigrate.DirectionUp, nil) //nolint:staticcheck // deprecated for PostgreSQL's sake
 			return err
 		}
 		if err := d.Lock(ctx, tx, "queue_migration"); err != nil {

@@ -199,7 +199,7 @@ func TestFailure(t *testing.T) {
 // is killed.
 func TestMain(m *testing.M) {
 	if dsn := os.Getenv("QUEUE_TEST_DSN"); dsn != "" {
-		fmt.Println(workForever(context.Background(), dsn))
+		fmt.Fprintln(os.Stderr, workForever(context.Background(), dsn))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -217,7 +217,7 @@ func workForever(ctx context.Context, dsn string) error {
 		return err
 	}
 	queue.Add(q, "test.greet", func(context.Context, greeting) error {
-		fmt.Println("begun")
+		fmt.Fprintln(os.Stdout, "begun")
 		select {}
 	}, queue.KindOpts{})
 	if err := d.Tx(ctx, func(tx *sql.Tx) error {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -70,7 +71,7 @@ func Open(t testing.TB, dsn string, sources ...db.Source) *db.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
+	t.Cleanup(func() { _ = d.Close() }) // the test may have closed it
 	if err := db.Migrate(t.Context(), d, sources...); err != nil {
 		t.Fatal(err)
 	}
@@ -84,8 +85,8 @@ func execute(t testing.TB, dsn, statement string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pool.Close()
-	if _, err := pool.ExecContext(context.WithoutCancel(t.Context()), statement); err != nil {
+	_, err = pool.ExecContext(context.WithoutCancel(t.Context()), statement)
+	if err := errors.Join(err, pool.Close()); err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 }
