@@ -88,6 +88,9 @@ func (d *DB) Tx(ctx context.Context, f func(*sql.Tx) error) error {
 		return unavailable(err)
 	}
 	if err := tx.Commit(); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err() // the caller left, and database/sql rolled back first
+		}
 		return fmt.Errorf("db: commit: %w", unavailable(err))
 	}
 	if d.checkpoints != nil {
