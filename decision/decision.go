@@ -93,15 +93,10 @@ func EffectKinds() []EffectKind {
 	return []EffectKind{Review, Label, Strike, Notify, Preserve, Report, Restrict, Demonetise, Urgent}
 }
 
-// Sanction reports whether k acts against a person, so that it needs
-// something seen: a missing input alone never causes one.
-func (k EffectKind) Sanction() bool {
-	switch k {
-	case Strike, Report, Restrict, Demonetise, Notify, Label:
-		return true
-	}
-	return false
-}
+// InDoubt reports whether the effect may follow from a missing input alone. Only
+// a person's look may: nobody is sanctioned, paged or told, and no content is
+// kept, for something that was not seen.
+func (k EffectKind) InDoubt() bool { return k == Review }
 
 // Signal is what one detector saw: a score from 0 (not at all) to 1.
 type Signal struct {

@@ -72,11 +72,10 @@ func TestKindsAreUniqueAndKnown(t *testing.T) {
 	}
 }
 
-func TestNoSanctionIsMissing(t *testing.T) {
-	protective := map[decision.EffectKind]bool{decision.Review: true, decision.Preserve: true, decision.Urgent: true}
+func TestOnlyReviewFollowsFromDoubt(t *testing.T) {
 	for _, k := range decision.EffectKinds() {
-		if k.Sanction() == protective[k] {
-			t.Errorf("%s: Sanction = %v", k, k.Sanction())
+		if k.InDoubt() != (k == decision.Review) {
+			t.Errorf("%s: InDoubt = %v", k, k.InDoubt())
 		}
 	}
 }

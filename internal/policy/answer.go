@@ -157,20 +157,32 @@ func (s *state) merge(e *decision.Effect) {
 	s.effects = append(s.effects, *e)
 }
 
-// notice is that of the strictest rule that has one, for the person it speaks to.
+// notice is the one of the strictest rule that has one, for the person it
+// speaks to. One that is marked to come first goes before it, if what it is
+// about was seen: who asks for help gets help, whatever else is said.
 func (s *state) notice() *decision.Notice {
+	var speaks *hit
 	for i := range s.hits {
 		h := &s.hits[i]
 		if h.rule.Shadow || h.rule.notice == nil {
 			continue
 		}
-		country := s.in.Actor.Country
-		if h.rule.notice.Audience == "viewer" {
-			country = s.firstViewer(h).country
+		if h.rule.notice.First && h.verdict == yes {
+			speaks = h
+			break
 		}
-		return h.rule.notice.in(s.in.Language, country)
+		if speaks == nil {
+			speaks = h
+		}
 	}
-	return nil
+	if speaks == nil {
+		return nil
+	}
+	n, country := speaks.rule.notice, s.in.Actor.Country
+	if n.Audience == "viewer" {
+		country = s.firstViewer(speaks).country
+	}
+	return n.in(s.in.Language, country)
 }
 
 // firstViewer is the first class for which the rule applied.

@@ -39,7 +39,7 @@ func newRule(r *ruleSource, b *Bundle) *rule {
 	}
 	for i := range c.Effects {
 		c.Effects[i].Rule = c.ID
-		if !c.Effects[i].Kind.Sanction() {
+		if c.Effects[i].Kind.InDoubt() {
 			c.mild = append(c.mild, c.Effects[i])
 		}
 	}

@@ -320,7 +320,7 @@ func TestEvalMissing(t *testing.T) {
 			[]string{"insult"}, []bool{true}, []decision.EffectKind{decision.Review},
 			[]decision.Degraded{{Input: "signal:text.insult", Why: "timeout", Rules: []string{"insult"}}}},
 		{"on_error: an outcome", lacking(in, "signal:text.threat"), decision.Block,
-			[]string{"threat"}, []bool{true}, []decision.EffectKind{decision.Preserve},
+			[]string{"threat"}, []bool{true}, nil, // it preserves what is seen only
 			[]decision.Degraded{{Input: "signal:text.threat", Why: "timeout", Rules: []string{"threat"}}}},
 		{"on_error: skip", lacking(in, "signal:text.self_harm_disclosure"), decision.Allow, []string{}, nil, nil,
 			[]decision.Degraded{{Input: "signal:text.self_harm_disclosure", Why: "timeout"}}},

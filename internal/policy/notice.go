@@ -17,6 +17,7 @@ type notice struct {
 	Title    map[string]string `json:"title"`
 	Body     map[string]string `json:"body"`
 	Topics   []string          `json:"topics,omitempty"`
+	First    bool              `json:"first,omitempty"` // goes before those of stricter rules
 	topics   []*yaml.Node
 	// help is the topics' resources by country, the local ones first; "" has
 	// those for anywhere.
@@ -72,7 +73,7 @@ func (f *file) countryOrAny(n *yaml.Node) string {
 
 func (f *file) notice(id string, n *yaml.Node) *notice {
 	it := &notice{id: id}
-	f.fields(n, "audience, title, body, topics", func(key string, v *yaml.Node) bool {
+	f.fields(n, "audience, title, body, topics, first", func(key string, v *yaml.Node) bool {
 		switch key {
 		case "audience":
 			it.Audience = f.oneOf(v, "actor", "viewer")
@@ -85,6 +86,8 @@ func (f *file) notice(id string, n *yaml.Node) *notice {
 				it.Topics = append(it.Topics, f.matching(item, idPattern, "a topic, for example self_harm"))
 				it.topics = append(it.topics, item)
 			})
+		case "first":
+			it.First = f.bool(v)
 		default:
 			return false
 		}
