@@ -261,7 +261,9 @@ func refusal(err error) error {
 	case errors.Is(err, journal.ErrNotFound):
 		return fault.New(fault.NotFound, "There is no decision of this id.")
 	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrClosed), errors.Is(err, db.ErrUnavailable):
-		return fault.Busy(err, time.Second, "The decision cannot be made durable right now. Deliver nothing yet, and send the event again.")
+		return fault.Busy(err, time.Second, "Nothing can be made durable right now. Deliver nothing yet, and send it again.")
+	case db.IsUnavailable(err): // as reads have it
+		return fault.Busy(err, time.Second, "Nothing can be read right now. Show nothing yet, and ask again.")
 	}
 	return err
 }
