@@ -10,8 +10,11 @@
 //	none                                          [from of the youngest admitted band, 150): unknown
 //	verified; estimated with confidence ≥ 0.9     what all of them agree on
 //	  … that contradict each other                all that any of them allows, and doubt
-//	guardian, inferred, declared, an estimate     lowers the younger end if it is lower;
-//	  of less confidence, anything expired          never raises it, never proves anything
+//	declared, guardian, and none of the above     at least the youngest of what is claimed; never proof,
+//	                                              and the older end stays open
+//	everything else (inferred, an estimate of     lowers the younger end if it is lower;
+//	  less confidence, anything expired), and     never raises it, never proves anything
+//	  declared or guardian beside the above
 //
 // A full year after a signal was given, the account may be a year older: the
 // older end moves, the younger does not.

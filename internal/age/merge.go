@@ -27,6 +27,9 @@ type Known struct {
 func Merge(signals []Signal, youngest event.Band, now time.Time) Known {
 	k := Known{Interval: Interval{IntervalOf(youngest).From, event.MaxAge}}
 	proven, contradiction := agreed(signals, now)
+	if claimed, ok := claimed(signals, now); ok {
+		k.Interval.From = claimed
+	}
 	if !proven.Empty() {
 		k.Interval = proven
 	}
@@ -68,6 +71,17 @@ func agreed(signals []Signal, now time.Time) (i Interval, contradiction bool) {
 		return late, false
 	}
 	return join, true
+}
+
+// claimed is the youngest age that the account or a guardian claims for it.
+func claimed(signals []Signal, now time.Time) (from int, ok bool) {
+	for i := range signals {
+		s := &signals[i]
+		if (s.Basis == event.BasisDeclared || s.Basis == event.BasisGuardian) && s.says() && !s.expired(now) && (!ok || s.Interval.From < from) {
+			from, ok = s.Interval.From, true
+		}
+	}
+	return from, ok
 }
 
 // says reports whether s says anything of the age.

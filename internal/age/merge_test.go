@@ -57,13 +57,16 @@ func TestMergeByTable(t *testing.T) {
 	}{
 		{"nothing", nil, known{13, 150, unknown, none, false, false}},
 		{"says unknown", []age.Signal{says(unknown, verified)}, known{13, 150, unknown, none, false, false}},
-		{"declared adult", []age.Signal{says(adult, declared)}, known{13, 150, unknown, declared, false, false}},
-		{"declared older child", []age.Signal{says(older, declared)}, known{13, 150, unknown, declared, false, false}},
+		{"declared adult", []age.Signal{says(adult, declared)}, known{18, 150, adult, declared, false, false}},
+		{"declared older child", []age.Signal{says(older, declared)}, known{16, 150, older, declared, false, false}},
+		{"declared twice", []age.Signal{says(older, declared), says(adult, declared)}, known{16, 150, older, declared, false, false}},
+		{"declared adult, inferred teen", []age.Signal{says(adult, declared), says(teen, inferred)}, known{13, 150, teen, inferred, false, false}},
+		{"inferred adult", []age.Signal{says(adult, inferred)}, known{13, 150, unknown, inferred, false, false}},
 		{"declared teen", []age.Signal{says(teen, declared)}, known{13, 150, teen, declared, false, false}},
 		{"declared younger", []age.Signal{says(child, declared)}, known{10, 150, child, declared, false, false}},
 		{"inferred younger", []age.Signal{says(child, inferred)}, known{10, 150, child, inferred, false, false}},
 		{"guardian", []age.Signal{says(child, guardian)}, known{10, 150, child, guardian, false, false}},
-		{"guardian says adult", []age.Signal{says(adult, guardian)}, known{13, 150, unknown, guardian, false, false}},
+		{"guardian says adult", []age.Signal{says(adult, guardian)}, known{18, 150, adult, guardian, false, false}},
 		{"guardian confirms", []age.Signal{says(child, guardian), says(child, declared)}, known{10, 150, child, guardian, false, false}},
 		{"guardian lowers an estimate", []age.Signal{says(child, guardian), says(older, est)}, known{10, 18, child, guardian, false, true}},
 		{"verified adult", []age.Signal{says(adult, verified)}, known{18, 150, adult, verified, true, false}},
@@ -158,7 +161,10 @@ func TestWeakSignalsOnlyProtect(t *testing.T) {
 		signals := anySignals(r, r.IntN(5))
 		before := age.Merge(signals, youngest, now)
 		after := age.Merge(append(signals, weaken(r, anySignal(r))), youngest, now)
-		return after.Interval.From <= before.Interval.From && after.Interval.To == before.Interval.To &&
+		// A first claim says more than nothing; beside anything else that
+		// says something it can only lower.
+		raised := after.Interval.From > before.Interval.From && before.Band != event.BandUnknown
+		return !raised && after.Interval.To == before.Interval.To &&
 			(before.Proven || !after.Proven) && (after.Doubt || !before.Doubt)
 	})
 }
@@ -171,6 +177,11 @@ func TestWeakSignalsAloneProveNothing(t *testing.T) {
 		}
 		k := age.Merge(signals, youngest, now)
 		from, _ := youngest.Interval()
+		for _, s := range signals {
+			if s.Basis == event.BasisDeclared || s.Basis == event.BasisGuardian {
+				from = max(from, s.Interval.From)
+			}
+		}
 		return !k.Proven && k.Interval.From <= from && k.Interval.To == event.MaxAge
 	})
 }
@@ -232,11 +243,11 @@ func TestResolve(t *testing.T) {
 	}{
 		{"neither", nil, nil, 13, 150, event.BasisNone, false},
 		{"first seen, verified adult", nil, inline(event.Band18Plus, event.BasisVerified), 18, 150, event.BasisVerified, true},
-		{"first seen, declared adult", nil, inline(event.Band18Plus, event.BasisDeclared), 13, 150, event.BasisDeclared, false},
+		{"first seen, declared adult", nil, inline(event.Band18Plus, event.BasisDeclared), 18, 150, event.BasisDeclared, false},
 		{"first seen, estimated child", nil, inline(event.Band10to12, event.BasisEstimated), 10, 13, event.BasisEstimated, false},
 		{"account of no age, verified adult", of(), inline(event.Band18Plus, event.BasisVerified), 18, 150, event.BasisVerified, true},
-		{"declared, then inline verified", of(says(event.Band18Plus, event.BasisDeclared)), inline(event.Band18Plus, event.BasisVerified), 13, 150, event.BasisInferred, false},
-		{"verified adult, inline child", of(says(event.Band18Plus, event.BasisVerified)), inline(event.Band10to12, event.BasisDeclared), 10, 150, event.BasisDeclared, false},
+		{"declared, then inline verified", of(says(event.Band18Plus, event.BasisDeclared)), inline(event.Band18Plus, event.BasisVerified), 18, 150, event.BasisInferred, false},
+		{"verified adult, inline child", of(says(event.Band18Plus, event.BasisVerified)), inline(event.Band10to12, event.BasisDeclared), 10, 150, event.BasisInferred, false},
 		{"verified child, inline verified adult", of(says(event.Band10to12, event.BasisVerified)), inline(event.Band18Plus, event.BasisVerified), 10, 13, event.BasisVerified, false},
 		{"verified child, inline unknown", of(says(event.Band10to12, event.BasisVerified)), inline(event.BandUnknown, event.BasisNone), 10, 13, event.BasisVerified, false},
 	}

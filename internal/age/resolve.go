@@ -37,7 +37,7 @@ func Resolve(account *Account, inline *event.Age, country string, created time.T
 	if inline != nil {
 		claim := FromPlatform(*inline, now)
 		if len(signals) > 0 {
-			claim.Basis = min(claim.Basis, event.BasisInferred)
+			claim.Basis = event.BasisInferred // which only lowers
 		}
 		signals = append(signals[:len(signals):len(signals)], claim)
 	}
