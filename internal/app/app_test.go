@@ -176,10 +176,16 @@ func (a answer) problem(t testing.TB, status int, fields ...string) string {
 // inNovember is the time of the contract's example, and stands still.
 func inNovember() time.Time { return time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC) }
 
-// bundle writes a bundle of the rules alone into a folder of the test.
+// bundle writes a bundle of the rules alone, with banks that are empty, into a
+// folder of the test.
 func bundle(t testing.TB, rules string) string {
 	t.Helper()
 	dir := t.TempDir()
+	for _, bank := range []string{"terms", "hosts"} {
+		if err := os.Mkdir(filepath.Join(dir, bank), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
 	write(t, filepath.Join(dir, "bundle.yaml"), "bundle: test\n")
 	write(t, filepath.Join(dir, "rules.yaml"), "rules:\n"+rules)
 	return dir

@@ -297,7 +297,7 @@ func TestExpensivePolicy(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 4 {
 		wg.Go(func() {
-			for i := range 10 {
+			for i := range 3 {
 				d := s.ok(t, "POST", "/v1/decisions", event(fmt.Sprintf("large-%d-%d", n, i), 3000))
 				if d["outcome"] != "hold" || len(d["degraded"].([]any)) != 1 {
 					t.Errorf("outcome %v, degraded %v", d["outcome"], d["degraded"])
