@@ -50,7 +50,7 @@ func DecodeBatch(data []byte, now time.Time) ([]Decoded, error) {
 		faults := r.fields
 		err := r.array(func(i int) error {
 			if i == MaxBatch {
-				return r.syntax("more than " + strconv.Itoa(MaxBatch) + " events")
+				return r.refuse("more than " + strconv.Itoa(MaxBatch) + " events")
 			}
 			one, err := r.eventOfBatch(now)
 			batch = append(batch, one)
@@ -148,7 +148,7 @@ func (a *Audience) read(r *reader) error {
 		case "members":
 			return r.array(func(i int) error {
 				if i == MaxMembers {
-					return r.syntax("more than " + strconv.Itoa(MaxMembers) + " members")
+					return r.refuse("more than " + strconv.Itoa(MaxMembers) + " members")
 				}
 				a.Members = append(a.Members, Member{})
 				return a.Members[i].read(r)
@@ -188,7 +188,7 @@ func (c *Content) read(r *reader) error {
 		case "media":
 			return r.array(func(i int) error {
 				if i == MaxMedia {
-					return r.syntax("more than " + strconv.Itoa(MaxMedia) + " media items")
+					return r.refuse("more than " + strconv.Itoa(MaxMedia) + " media items")
 				}
 				c.Media = append(c.Media, Media{})
 				return c.Media[i].read(r)
@@ -196,7 +196,7 @@ func (c *Content) read(r *reader) error {
 		case "links":
 			return r.array(func(i int) error {
 				if i == MaxLinks {
-					return r.syntax("more than " + strconv.Itoa(MaxLinks) + " links")
+					return r.refuse("more than " + strconv.Itoa(MaxLinks) + " links")
 				}
 				c.Links = append(c.Links, "")
 				return r.stringInto(&c.Links[i], MaxURL)

@@ -67,6 +67,12 @@ func (r *reader) syntax(message string) error {
 	return errStop
 }
 
+// refuse ends reading at the current place: going on helps nobody.
+func (r *reader) refuse(message string) error {
+	r.fields = []Field{{Location: r.location(), Message: message}}
+	return errStop
+}
+
 func (r *reader) space() {
 	for r.pos < len(r.data) {
 		switch r.data[r.pos] {

@@ -35,6 +35,9 @@ status 1 at the end. With --data the decisions are kept in that folder, as by
 		if err != nil {
 			return err
 		}
+		if cfg.DB != "" && !cmd.Flags().Changed("data") {
+			return errors.New("--db needs --data: decisions that last need the secrets they are made with to last")
+		}
 		if !cmd.Flags().Changed("data") {
 			if cfg.Data, err = os.MkdirTemp("", "breakwater-decide-"); err != nil {
 				return failed(err)

@@ -45,7 +45,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if errors.As(err, &s) {
 		status = s.status
 	}
-	if message := err.Error(); message != "" {
+	switch message := err.Error(); {
+	case message == "":
+	case status == exitNotCompiled: // lines of file:line:column, which editors follow
+		fmt.Fprintln(stderr, message)
+	default:
 		fmt.Fprintln(stderr, "breakwater:", message)
 	}
 	return status

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/decide"
@@ -19,6 +21,15 @@ func OpenEngine(ctx context.Context, cfg *config.Config, o Options) (*decide.Eng
 	return a.Engine, a.Close, nil
 }
 
+// existing refuses a data folder that is not there: what only reads must not
+// make one where a name is mistyped.
+func existing(a *App, _ context.Context) error {
+	if _, err := os.Stat(a.cfg.Data); err != nil {
+		return fmt.Errorf("there is no data folder %s", a.cfg.Data)
+	}
+	return nil
+}
+
 // OpenKeys opens the API keys alone. A server may be running on the database.
 func OpenKeys(ctx context.Context, cfg *config.Config) (*keys.Ring, func() error, error) {
 	a, err := open(ctx, cfg, Options{}, (*App).openTelemetry, (*App).openStorage)
@@ -31,7 +42,7 @@ func OpenKeys(ctx context.Context, cfg *config.Config) (*keys.Ring, func() error
 // OpenJournal opens the journal alone, to be read. A server may be running on
 // the database.
 func OpenJournal(ctx context.Context, cfg *config.Config) (*journal.Log, func() error, error) {
-	a, err := open(ctx, cfg, Options{}, (*App).openTelemetry, (*App).openStorage)
+	a, err := open(ctx, cfg, Options{}, existing, (*App).openTelemetry, (*App).openStorage)
 	if err != nil {
 		return nil, nil, err
 	}

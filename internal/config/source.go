@@ -16,6 +16,7 @@ const (
 	prefixVariable = "BREAKWATER_"
 	fileVariable   = "BREAKWATER_CONFIG" // path of the file, where no flag names it
 	testVariables  = "BREAKWATER_TEST_"  // the project's own tests
+	keyVariable    = "BREAKWATER_KEY"    // an API key, for commands that call a server
 )
 
 // maxFile bounds the configuration file, in bytes.
@@ -121,7 +122,7 @@ func (c *Config) variables(environ []string) (map[string]string, []error) {
 	var unknown []error
 	for _, line := range environ {
 		name, value, _ := strings.Cut(line, "=")
-		if !strings.HasPrefix(name, prefixVariable) || strings.HasPrefix(name, testVariables) {
+		if !strings.HasPrefix(name, prefixVariable) || strings.HasPrefix(name, testVariables) || name == keyVariable {
 			continue
 		}
 		env := func(s *Setting) string { return s.Env }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
@@ -153,6 +155,10 @@ func (e *Engine) getDecision(ctx context.Context, r web.Request) (web.Answer, er
 	return web.Answer{Body: entry.Encoded}, nil
 }
 
+// askAgain bounds how long safeguards may be remembered: ages, places and
+// policy change at any time.
+const askAgain = 24 * time.Hour
+
 // safeguardsAnswer is an account's protective defaults.
 type safeguardsAnswer struct {
 	Band       event.Band  `json:"band" enum:"0-5,6-9,10-12,13-15,16-17,18+,unknown"`
@@ -168,11 +174,31 @@ func (e *Engine) getSafeguards(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, refusal(err)
 	}
+	now := e.Now().UTC()
+	safeguards := e.Rules.Bundle().Safeguards(subject, now, e.Markets)
+	if latest := now.Add(askAgain); safeguards.ValidUntil.IsZero() || safeguards.ValidUntil.After(latest) {
+		safeguards.ValidUntil = latest
+	}
+	nameTheRest(&safeguards)
 	return &struct{ Body safeguardsAnswer }{safeguardsAnswer{
 		Band: subject.Band, Basis: subject.Basis,
 		Protective: subject.Band == event.BandUnknown,
-		Safeguards: e.Rules.Bundle().Safeguards(subject, e.Now().UTC(), e.Markets),
+		Safeguards: safeguards,
 	}}, nil
+}
+
+// nameTheRest says of effects that no rule restricts that they are as they are
+// by default: every effect names its rule.
+func nameTheRest(s *policy.Safeguards) {
+	named := map[string]bool{}
+	for _, r := range s.Rules {
+		named[r.Effect] = true
+	}
+	for _, effect := range slices.Sorted(maps.Keys(s.Effects)) {
+		if !named[effect] {
+			s.Rules = append(s.Rules, policy.SafeguardRule{Effect: effect, Rule: "default", Measures: []string{}})
+		}
+	}
 }
 
 // viewer is whose feed it is: a known account, or a band and a country.

@@ -14,17 +14,21 @@ type Problem struct {
 	Title  string  `json:"title" doc:"The kind in words" example:"The request is not valid"`
 	Status int     `json:"status" doc:"The HTTP status" example:"422"`
 	Detail string  `json:"detail,omitempty" doc:"What is wrong this time"`
-	Errors []Field `json:"errors,omitempty" nullable:"false" doc:"Each faulty part of the request"`
+	Errors []Field `json:"errors" nullable:"false" doc:"Each faulty part of the request"`
 }
 
 // Problem is e without its cause.
 func (e *Error) Problem() Problem {
+	fields := e.Fields
+	if fields == nil {
+		fields = []Field{}
+	}
 	return Problem{
 		Type:   e.Kind.Type(),
 		Title:  e.Kind.Title(),
 		Status: e.Kind.Status(),
 		Detail: e.Detail,
-		Errors: e.Fields,
+		Errors: fields,
 	}
 }
 

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ func (q *request) read(r *http.Request, buffer *bytes.Buffer) error {
 		return fault.New(fault.Unsupported, "Send the body without Content-Encoding.")
 	}
 	if r.ContentLength > op.BodyLimit {
+		drain(r)
 		return tooLarge(op.BodyLimit)
 	}
 	if r.ContentLength > 0 {
@@ -31,6 +33,7 @@ func (q *request) read(r *http.Request, buffer *bytes.Buffer) error {
 	if _, err := buffer.ReadFrom(http.MaxBytesReader(q, r.Body, op.BodyLimit)); err != nil {
 		var over *http.MaxBytesError
 		if errors.As(err, &over) {
+			drain(r)
 			return tooLarge(op.BodyLimit)
 		}
 		return fault.Wrap(fault.Malformed, err, "The body could not be read to its end.")
@@ -48,6 +51,15 @@ func (q *request) read(r *http.Request, buffer *bytes.Buffer) error {
 		}
 	}
 	return nil
+}
+
+// maxDrain is how much of a body that is too large is read to no use.
+const maxDrain = 32 << 20
+
+// drain reads on, for a while: many clients hear an answer only once they have
+// sent everything, and would see a broken connection instead of a 413.
+func drain(r *http.Request) {
+	_, _ = io.CopyN(io.Discard, r.Body, maxDrain)
 }
 
 func tooLarge(limit int64) error {
