@@ -23,8 +23,9 @@ var docsFiles embed.FS
 // documents adds /openapi.json and /docs, made once from what was registered
 // by the time of the first request.
 func (a *API) documents() {
-	spec := sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.OpenAPI()) })
-	page := sync.OnceValues(a.docsPage)
+	open := sync.OnceFunc(a.openAnswers)
+	spec := sync.OnceValues(func() ([]byte, error) { open(); return json.Marshal(a.OpenAPI()) })
+	page := sync.OnceValues(func() ([]byte, error) { open(); return a.docsPage() })
 	style := func() ([]byte, error) { return docsFiles.ReadFile("docs.css") }
 	a.file("/openapi.json", jsonType, spec)
 	a.file("/docs", "text/html; charset=utf-8", page)

@@ -1,7 +1,9 @@
 package web_test
 
 import (
+	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
@@ -9,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/breakwater-project/breakwater/internal/fault"
+	"github.com/breakwater-project/breakwater/internal/keys"
+	"github.com/breakwater-project/breakwater/internal/web"
 )
 
 type openAPI struct {
@@ -138,5 +142,44 @@ func TestDocs(t *testing.T) {
 	f.ServeHTTP(w, httptest.NewRequest("GET", "/docs", nil))
 	if policy := w.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "style-src 'self'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("policy %s", policy)
+	}
+}
+
+// Requests may hold nothing unknown, answers may one day hold more.
+func TestAnswersAreOpen(t *testing.T) {
+	type part struct {
+		Name string `json:"name"`
+	}
+	type asked struct {
+		Part part `json:"part"`
+	}
+	type answered struct {
+		Detail struct {
+			Count int `json:"count"`
+		} `json:"detail"`
+	}
+	a := web.New(web.Options{Authenticate: func(context.Context, string) (keys.Principal, error) { return keys.Principal{}, keys.ErrUnknown }})
+	web.Raw[asked, answered](a, web.Operation{Method: "POST", Path: "/x", Public: true},
+		func(context.Context, web.Request) (web.Answer, error) { return web.Answer{}, nil })
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct {
+				AdditionalProperties any `json:"additionalProperties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	for name, schema := range doc.Components.Schemas {
+		request := strings.Contains(strings.ToLower(name), "asked") || strings.Contains(strings.ToLower(name), "part")
+		if schema.AdditionalProperties != !request {
+			t.Errorf("%s: additionalProperties %v", name, schema.AdditionalProperties)
+		}
+	}
+	if len(doc.Components.Schemas) < 4 {
+		t.Errorf("only %d schemas", len(doc.Components.Schemas))
 	}
 }
