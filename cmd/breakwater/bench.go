@@ -22,7 +22,7 @@ import (
 )
 
 func newBench() *cobra.Command {
-	bench := &cobra.Command{Use: "bench", Short: "Measure this machine", Args: cobra.NoArgs}
+	bench := &cobra.Command{Use: "bench", Short: "Measure this machine", Args: cobra.NoArgs, RunE: help}
 	var l load
 	decide := &cobra.Command{
 		Use:   "decide",

@@ -17,7 +17,7 @@ import (
 var platformRole = []keys.Role{keys.Platform}
 
 func newKey() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "API keys: create, list, revoke", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "key", Short: "API keys: create, list, revoke", Args: cobra.NoArgs, RunE: help}
 	cmd.AddCommand(newKeyCreate(), newKeyList(), newKeyRevoke())
 	return cmd
 }
@@ -46,6 +46,7 @@ func newKeyCreate() *cobra.Command {
 	s := bind(cmd, storage)
 	cmd.Flags().StringVar(&roles, "role", "platform", "platform, reviewer, analyst, compliance or admin; several with commas")
 	cmd.Flags().StringVar(&name, "name", "", "what it is for")
+	_ = cmd.MarkFlagRequired("name") // fails only without such a flag
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		parsed, err := keys.ParseRoles(strings.Split(roles, ","))
 		if err != nil {

@@ -79,6 +79,10 @@ func failed(err error) error {
 	return &statusError{status: exitFound, cause: err}
 }
 
+// help is what a command does that only has others under it. Without, cobra
+// takes a misspelt one for a wish for help, and is content.
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "breakwater",
@@ -92,7 +96,7 @@ Exit status: 0 done, 1 done but something was found or failed, 2 wrong usage,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:          help,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(

@@ -32,6 +32,7 @@ func newPolicy() *cobra.Command {
 		Long: `Works on the bundle in a folder, or on the shipped default bundle where no folder
 is given. The language is described in docs/policy-language.md.`,
 		Args: cobra.NoArgs,
+		RunE: help,
 	}
 	cmd.AddCommand(newPolicyCheck(), newPolicyTest(), newPolicySimulate(), newPolicyDiff(), newPolicyExplain())
 	return cmd
