@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,14 +28,15 @@ func TestMain(m *testing.M) {
 // commands they have:
 //
 //	status N command…     runs it; its exit status must be N
-//	start TEXT command…   starts it and waits until it prints TEXT; $URL and
-//	                      $KEY are the address and the key that it printed
-//	stop SIGNAL N         sends it SIGNAL (INT, TERM); it must exit with N.
+//	start TEXT command…   starts it and waits until it prints TEXT; $URL, $ADDR
+//	                      and $KEY are the address and the key that it printed
+//	end SIGNAL N          sends it SIGNAL (INT, TERM); it must exit with N.
 //	                      server.out and server.err are what it printed
 //	signal SIGNAL TEXT    sends it SIGNAL and waits until its log has TEXT
 //	call METHOD PATH N [FILE]
 //	                      calls $URL with $KEY and the body in FILE; the answer
 //	                      must have status N, and is standard output
+//	take NAME REGEXP FILE sets $NAME to the first group of the first match
 //	tidy                  no file is left in the folder for temporary ones
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -42,7 +44,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status": status, "start": start, "stop": stop, "signal": signalled, "call": call, "tidy": tidy,
+			"status": status, "start": start, "end": end, "signal": signalled, "call": call, "take": take, "tidy": tidy,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Values[processKey{}] = &process{}
@@ -112,6 +114,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 			switch {
 			case strings.HasPrefix(field, "http://") && !strings.Contains(field, "token="):
 				ts.Setenv("URL", field)
+				ts.Setenv("ADDR", strings.TrimPrefix(field, "http://"))
 			case strings.HasPrefix(field, "bw_"):
 				ts.Setenv("KEY", field)
 			}
@@ -124,9 +127,9 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("it ended without %q:\n%s%s", args[0], p.out.Bytes(), log)
 }
 
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: stop SIGNAL N")
+		ts.Fatalf("usage: end SIGNAL N")
 	}
 	p := running(ts)
 	ts.Check(p.cmd.Process.Signal(signals[args[0]]))
@@ -184,6 +187,19 @@ func call(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strconv.Itoa(resp.StatusCode); got != args[2] {
 		ts.Fatalf("status %s, want %s", got, args[2])
 	}
+}
+
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: take NAME REGEXP FILE")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	match := pattern.FindStringSubmatch(ts.ReadFile(args[2]))
+	if len(match) < 2 {
+		ts.Fatalf("no match for %s", pattern)
+	}
+	ts.Setenv(args[0], match[1])
 }
 
 func tidy(ts *testscript.TestScript, neg bool, _ []string) {
