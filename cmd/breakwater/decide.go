@@ -70,14 +70,21 @@ func decideLines(ctx context.Context, engine *decide.Engine, in io.Reader, out i
 	defer cancel()
 	lines, ended := readLines(ctx, in)
 	w := bufio.NewWriter(out)
-	for first := range lines {
-		n, err := answerLines(ctx, engine, gather(first, lines), w)
-		refused += n
-		if err := errors.Join(err, w.Flush()); err != nil {
-			return refused, err
+	for {
+		select {
+		case first, ok := <-lines:
+			if !ok {
+				return refused, <-ended
+			}
+			n, err := answerLines(ctx, engine, gather(first, lines), w)
+			refused += n
+			if err := errors.Join(err, w.Flush()); err != nil {
+				return refused, err
+			}
+		case <-ctx.Done(): // the reader may be waiting for a line that never comes
+			return refused, ctx.Err()
 		}
 	}
-	return refused, <-ended
 }
 
 // readLines reads events in the background; ended says why it stopped.
