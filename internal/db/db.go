@@ -4,6 +4,7 @@
 //   - parameters are $1, $2 …;
 //   - types are TEXT, BIGINT (times are microseconds since 1970, UTC), DOUBLE
 //     PRECISION, BOOLEAN, and in migrations BYTES, which becomes BLOB or BYTEA;
+//   - a table whose key is no number is WITHOUT ROWID, where writing is hot;
 //   - ON CONFLICT and RETURNING are there; now(), JSON operators, arrays,
 //     SERIAL, FOR UPDATE and SKIP LOCKED are not;
 //   - TEXT is ordered by its bytes on SQLite and by the database's collation on

@@ -152,14 +152,16 @@ func migrations(files fs.FS) ([]migration, error) {
 var (
 	bytesType = regexp.MustCompile(`\bBYTES\b`)
 	numberKey = regexp.MustCompile(`\bBIGINT PRIMARY KEY\b`)
+	byKey     = regexp.MustCompile(`\)\s*WITHOUT ROWID\b`)
 )
 
 // dialect turns the one SQL text of a migration into the engine's: BYTES is
 // BLOB or BYTEA, and SQLite keeps a table by its number, without an index
-// beside it, only if that column is called INTEGER PRIMARY KEY.
+// beside it, only if that column is called INTEGER PRIMARY KEY, or, for keys
+// that are no number, if the table is WITHOUT ROWID, which PostgreSQL lacks.
 func dialect(engine Engine, text string) string {
 	if engine == Postgres {
-		return bytesType.ReplaceAllString(text, "BYTEA")
+		return byKey.ReplaceAllString(bytesType.ReplaceAllString(text, "BYTEA"), ")")
 	}
 	text = bytesType.ReplaceAllString(text, "BLOB")
 	return numberKey.ReplaceAllString(text, "INTEGER PRIMARY KEY")

@@ -7,7 +7,7 @@ CREATE TABLE decide_content (
   kinds   TEXT NOT NULL,   -- kinds of harm of its reasons, comma-separated
   places  TEXT NOT NULL,   -- jurisdictions consulted, comma-separated
   policy  TEXT NOT NULL    -- start of the bundle's digest
-);
+) WITHOUT ROWID;
 
 -- What a viewer asked to see less of.
 CREATE TABLE decide_less (
@@ -16,7 +16,7 @@ CREATE TABLE decide_less (
   times  BIGINT NOT NULL,
   at     BIGINT NOT NULL,  -- microseconds, of the last time
   PRIMARY KEY (viewer, about)
-);
+) WITHOUT ROWID;
 
 -- Events whose content a rule preserves, sealed.
 CREATE TABLE decide_preserved (

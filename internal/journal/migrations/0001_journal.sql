@@ -19,7 +19,7 @@ CREATE TABLE journal_tag (
   tag TEXT NOT NULL,
   seq BIGINT NOT NULL,
   PRIMARY KEY (tag, seq)
-);
+) WITHOUT ROWID;
 
 -- How many decisions of one shape each hour had. Every start of the program
 -- counts in rows of its own, so that no two wait for each other.
@@ -31,7 +31,7 @@ CREATE TABLE journal_rollup (
   shape    TEXT NOT NULL,    -- JSON: outcome, bands, reasons
   n        BIGINT NOT NULL,
   PRIMARY KEY (hour, instance, digest)
-);
+) WITHOUT ROWID;
 
 -- Accounts whose names are still to be taken out of older entries.
 CREATE TABLE journal_erasure (
