@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 SOAKTIME ?= 10m
 COUNT    := bin/testcount
 
-.PHONY: help build run test test-short check fmt vet lint tidy generated vuln fuzz bench soak gen setup clean
+.PHONY: help build run test test-short check fmt vet lint tidy generated vuln fuzz bench eval soak gen setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ fuzz: ## every fuzz target, FUZZTIME=30s each
 
 bench: ## every benchmark, in one table
 	scripts/bench.sh
+
+eval: ## how the rules decide on labelled messages (BREAKWATER_DATA=folder)
+	$(GO) run ./scripts/eval
 
 soak: $(COUNT) ## the long-running tests, SOAKTIME=10m
 	SOAKTIME=$(SOAKTIME) $(GO) test -run '^TestSoak' -vet=off -timeout 0 -json ./... | $(COUNT)
