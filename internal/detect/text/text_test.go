@@ -275,6 +275,7 @@ func TestInnocentWords(t *testing.T) {
 		"my phone died", "the negative side", "rapeseed oil", "Johnny Depp", "we meet in class 10b at 5pm",
 		"il a une grande bite de pain", "el año pasado", "die Frau und der Mann", "é meu ano", "this sucks, it rains",
 		"I could kill for a pizza", "break a leg", "bomb disposal", "grape, drape and scrape", "wristwatch", "the swatch",
+		"see you soon, love you xx", "night night xxx",
 	} {
 		for name, s := range scores(t, d, in) {
 			if s >= 0.5 {
@@ -323,6 +324,11 @@ func TestWhoIsMeant(t *testing.T) {
 		{"go hurt yourself", "text.self_harm_encouragement", "text.self_harm_disclosure"},
 		{"i am never going to hurt you", "", "text.threat"},
 		{"please do not hurt yourself", "", "text.self_harm_encouragement"},
+		{"kill yourself", "text.self_harm_encouragement", "text.self_harm_disclosure"},
+		{"i hope you kill yourself", "text.self_harm_encouragement", "text.self_harm_disclosure"},
+		{"it is so hard when you feel like you want to kill yourself", "", "text.self_harm_encouragement"},
+		{"oh no, did you cut yourself on the glass?", "", "text.self_harm_encouragement"},
+		{"i just die when he sings", "", "text.self_harm_encouragement"},
 	} {
 		got := scores(t, d, tc.in)
 		if tc.yes != "" && got[tc.yes] < 0.8 || got[tc.no] >= 0.5 {
