@@ -170,6 +170,21 @@ func TestFeedLearnsOfLabels(t *testing.T) {
 	})
 }
 
+// A feed reads the stored vectors and not what was seen then, which would cost
+// an evaluation for every item.
+func TestFeedReadsVectors(t *testing.T) {
+	r := newFeed(t, dbtest.Open(t, dbtest.SQLite(t), sources()...), feedRules)
+	r.exec(t, `DELETE FROM journal_entry`)
+	shown(t, r.feed(t, event.Band10to12, "insult", "plain"), decision.Blur, decision.Allow)
+	viewer, err := r.Viewer(t.Context(), "", event.Band10to12, "FR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ranked, _, err := r.FilterFeed(t.Context(), "", viewer, []string{"plain"}); err == nil {
+		t.Errorf("for a viewer elsewhere a decision that is gone gives %v", ranked)
+	}
+}
+
 func TestFeedElsewhere(t *testing.T) {
 	r := newFeed(t, dbtest.Open(t, dbtest.SQLite(t), sources()...), feedRules)
 	viewer, err := r.Viewer(t.Context(), "", event.Band13to15, "FR")
