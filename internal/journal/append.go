@@ -72,7 +72,7 @@ func (r *request) answer(err error) {
 // sealed is an entry with all that can be computed before its transaction.
 type sealed struct {
 	*Entry
-	key   [16]byte
+	key   string   // what the entry is unique by
 	mark  [16]byte // keyed digest of the body
 	row   []any    // what is written of it, in the order of entryRow
 	tags  []string
@@ -95,18 +95,26 @@ func (l *Log) seal(e *Entry) (sealed, error) {
 		}
 		shadow = string(data)
 	}
-	s.row = []any{e.Seq, s.key[:], s.mark[:], bytesOrNil(e.ContentDigest), string(e.Decision.Type), int64(e.Decision.Outcome),
+	s.row = []any{e.Seq, []byte(s.key), s.mark[:], bytesOrNil(e.ContentDigest), string(e.Decision.Type), int64(e.Decision.Outcome),
 		affected(&e.Decision), e.Actor, e.Content, string(e.Encoded), string(e.Input), shadow}
 	var err error
 	s.count, err = countOf(e)
 	return s, err
 }
 
-// eventKey is what (type, id) is unique by.
-func eventKey(typ, id string) (key [16]byte) {
-	sum := sha256.Sum256([]byte(typ + "\x00" + id))
-	copy(key[:], sum[:])
-	return key
+// plainKey is the longest event id, in bytes, that is a key as it stands.
+const plainKey = 64
+
+// eventKey is what (type, id) is unique by. Most platforms number what happens
+// in order of time, so ids that stand as they are come next to each other, and
+// a commit touches a few pages of the index however long the log is; hashes
+// would touch one page each. Only long ids are hashed.
+func eventKey(typ, id string) string {
+	if len(id) <= plainKey {
+		return typ + "\x00" + id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return typ + "\x01" + string(sum[:])
 }
 
 // queue holds the requests that wait for the committer.

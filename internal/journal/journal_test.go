@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,27 @@ func TestAppendAnswersEachEntry(t *testing.T) {
 		}
 		if r := one(t, l, entry(t, l, "m-2", body(9))); r.Status != journal.Conflict {
 			t.Errorf("another body in a later call: %+v", r)
+		}
+	})
+}
+
+// Ids of any length are told apart, also where only their ends differ.
+func TestLongIDs(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		l := open(t, d, journal.Options{})
+		for _, n := range []int{63, 64, 65, 256} {
+			id := strings.Repeat("x", n-1)
+			for _, end := range []string{"a", "b"} {
+				if r := one(t, l, entry(t, l, id+end)); r.Status != journal.Fresh {
+					t.Errorf("id of %d bytes that ends in %s: status %d", n, end, r.Status)
+				}
+				if r := one(t, l, entry(t, l, id+end)); r.Status != journal.Duplicate {
+					t.Errorf("id of %d bytes again: status %d", n, r.Status)
+				}
+				if e, err := l.ByEvent(t.Context(), event.ContentCreate, id+end); err != nil || e.Decision.Event != id+end {
+					t.Errorf("id of %d bytes is not found: %v", n, err)
+				}
+			}
 		}
 	})
 }

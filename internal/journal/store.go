@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -61,7 +60,7 @@ func (w *writer) insert(ctx context.Context, batch []*request) error {
 	}
 	if w.sorted {
 		slices.SortFunc(all, func(a, b *sealed) int {
-			return cmp.Or(bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.Seq, b.Seq))
+			return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.Seq, b.Seq))
 		})
 	}
 	there, err := w.entries(ctx, all)
@@ -91,7 +90,7 @@ func (w *writer) insert(ctx context.Context, batch []*request) error {
 
 // entries inserts what is not there, and gives what was there in the way of
 // any of them. Where every row of a statement went in, nothing was.
-func (w *writer) entries(ctx context.Context, all []*sealed) (there map[[16]byte]*stored, err error) {
+func (w *writer) entries(ctx context.Context, all []*sealed) (there map[string]*stored, err error) {
 	args := make([]any, 0, len(all)*w.entry.columns)
 	for _, s := range all {
 		args = append(args, s.row...)
@@ -106,13 +105,13 @@ func (w *writer) entries(ctx context.Context, all []*sealed) (there map[[16]byte
 }
 
 // lookUp adds the stored entries that have the key of one of the given.
-func (w *writer) lookUp(ctx context.Context, some []*sealed, there *map[[16]byte]*stored) error {
+func (w *writer) lookUp(ctx context.Context, some []*sealed, there *map[string]*stored) error {
 	args := make([]any, len(some))
 	for i, s := range some {
-		args[i] = s.key[:]
+		args[i] = []byte(s.key)
 	}
 	if *there == nil {
-		*there = make(map[[16]byte]*stored)
+		*there = make(map[string]*stored)
 	}
 	//nolint:gosec // only placeholders are put together
 	rows, err := w.tx.QueryContext(ctx, `SELECT `+entryColumns+`, e.key FROM journal_entry e WHERE e.key IN `+values(1, len(some)), args...)
@@ -125,7 +124,7 @@ func (w *writer) lookUp(ctx context.Context, some []*sealed, there *map[[16]byte
 		if err := t.scan(rows, &key); err != nil {
 			return err
 		}
-		(*there)[[16]byte(key)] = t
+		(*there)[string(key)] = t
 		found = append(found, t)
 		return nil
 	})
@@ -232,8 +231,7 @@ func (l *Log) Get(ctx context.Context, id string) (Entry, error) {
 
 // ByEvent reads the decision on an event by its type and id, or ErrNotFound.
 func (l *Log) ByEvent(ctx context.Context, typ event.Type, id string) (Entry, error) {
-	key := eventKey(string(typ), id)
-	return l.one(ctx, `e.key = $1`, key[:])
+	return l.one(ctx, `e.key = $1`, []byte(eventKey(string(typ), id)))
 }
 
 func (l *Log) one(ctx context.Context, where string, arg any) (Entry, error) {

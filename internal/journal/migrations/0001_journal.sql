@@ -1,7 +1,7 @@
 -- The log. A row is never changed but by an erasure, and never removed.
 CREATE TABLE journal_entry (
   seq            BIGINT PRIMARY KEY,
-  key            BYTES NOT NULL UNIQUE, -- start of the SHA-256 of type, NUL, event id
+  key            BYTES NOT NULL UNIQUE, -- type, NUL, event id; a long id hashed
   body           BYTES NOT NULL,        -- keyed digest of the event
   content_digest BYTES,                 -- keyed digest of its content
   type           TEXT NOT NULL,
