@@ -220,10 +220,7 @@ func (e *Engine) entry(d *draft) (*journal.Entry, error) {
 		Policy:        decision.Policy{Bundle: d.rules.bundle.Name(), Digest: d.rules.bundle.Digest()},
 		Jurisdictions: list(r.Jurisdictions),
 	}
-	encoded, err := json.Marshal(&dec)
-	if err != nil {
-		return nil, fmt.Errorf("decide: encode decision: %w", err)
-	}
+	encoded := dec.AppendJSON(make([]byte, 0, 1024))
 	input, err := json.Marshal(&d.input)
 	if err != nil {
 		return nil, fmt.Errorf("decide: encode input: %w", err)
