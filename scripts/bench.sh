@@ -28,12 +28,27 @@ awk '
 	END { if (!n) { print "There is no benchmark." > "/dev/stderr"; exit 1 } }
 ' "$rows"
 
-if [ -d cmd/breakwater ]; then
-	bin=$(mktemp -d)
-	trap 'rm -rf "$rows" "$bin"' EXIT
-	go build -o "$bin/breakwater" ./cmd/breakwater
-	if "$bin/breakwater" bench decide --help >/dev/null 2>&1; then
-		printf '\nbreakwater bench decide\n'
-		"$bin/breakwater" bench decide
-	fi
-fi
+bin=$(mktemp -d)
+data=$(mktemp -d)
+server=
+finish() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	rm -rf "$rows" "$bin" "$data"
+}
+trap finish EXIT
+go build -o "$bin/breakwater" ./cmd/breakwater
+
+printf '\nEvaluating policy beside indigo automod, turn by turn\n'
+go -C bench run .
+
+printf '\nDurable decisions over HTTP, SQLite, server and load on the same cores\n'
+"$bin/breakwater" bench decide
+"$bin/breakwater" bench decide --batch 100 --connections 8 | tail -n 1
+
+# How long until a new server answers, and what it weighs when idle.
+started=$(date +%s%N)
+"$bin/breakwater" serve --data "$data" --addr 127.0.0.1:0 >"$data/out" 2>/dev/null &
+server=$!
+until url=$(grep -o 'http://[0-9.:]*' "$data/out") && curl -fsS "$url/readyz" >/dev/null 2>&1; do :; done
+ready=$(($(date +%s%N) - started))
+printf '\nserve: ready after %d ms, %d MB resident when idle\n' $((ready / 1000000)) $(($(awk '/^VmRSS/ {print $2}' "/proc/$server/status") / 1024))

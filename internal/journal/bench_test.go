@@ -2,6 +2,8 @@ package journal_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -59,11 +61,21 @@ func (e *benchEntries) make(n int) []*journal.Entry {
 		e.n++
 		seq := e.log.NextSeq()
 		d := e.plain
-		d.ID, d.Event = journal.ID(seq), "p-"+strconv.Itoa(e.n)
+		d.ID, d.Event = journal.ID(seq), e.id()
 		entries[i] = &journal.Entry{Seq: seq, Decision: d, Encoded: e.encoded, Input: e.input, ContentDigest: make([]byte, 32),
 			Actor: "u-" + strconv.Itoa(e.n%5000), Content: d.Event}
 	}
 	return entries
+}
+
+// id is the next event's: numbered in order of time, as most platforms do, or
+// at random with JOURNAL_BENCH_IDS=random, the worst case for the index.
+func (e *benchEntries) id() string {
+	if os.Getenv("JOURNAL_BENCH_IDS") == "random" {
+		sum := sha256.Sum256([]byte(strconv.Itoa(e.n)))
+		return hex.EncodeToString(sum[:16])
+	}
+	return "p-" + strconv.Itoa(1e9+e.n)
 }
 
 func (e *benchEntries) append(b *testing.B, n int) {
