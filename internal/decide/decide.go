@@ -288,9 +288,17 @@ func (e *Engine) answer(r journal.Appended, d *draft) BatchAnswer {
 
 // Replay evaluates again what a journal entry's Eval saw, under bundle.
 func Replay(ctx context.Context, entry *journal.Entry, bundle *policy.Bundle) (policy.Input, policy.Result, error) {
-	var in policy.Input
-	if err := json.Unmarshal(entry.Input, &in); err != nil {
-		return in, policy.Result{}, fmt.Errorf("decide: input of %s: %w", entry.Decision.ID, err)
+	in, err := inputOf(entry)
+	if err != nil {
+		return in, policy.Result{}, err
 	}
 	return in, bundle.Eval(ctx, &in), nil
+}
+
+// inputOf is what an entry's Eval saw.
+func inputOf(entry *journal.Entry) (in policy.Input, err error) {
+	if err := json.Unmarshal(entry.Input, &in); err != nil {
+		return in, fmt.Errorf("decide: input of %s: %w", entry.Decision.ID, err)
+	}
+	return in, nil
 }

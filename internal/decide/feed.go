@@ -106,7 +106,7 @@ func (f *feedView) again(ctx context.Context, v *vector, labels []string) error 
 	if err != nil {
 		return fmt.Errorf("decide: feed: %w", err)
 	}
-	in, _, err := Replay(ctx, &entry, f.bundle)
+	in, err := inputOf(&entry)
 	if err != nil {
 		return err
 	}
