@@ -319,7 +319,7 @@ window.addEventListener('scroll', () => { if (waiting.length > 0 && !paused && !
 
 $('pause').addEventListener('click', () => {
   paused = !paused;
-  $('pause').setAttribute('aria-pressed', paused);
+  $('pause').querySelector('span').textContent = paused ? 'Resume' : 'Pause';
   $('pause').querySelector('use').setAttribute('href', paused ? '#i-play' : '#i-hold');
   setState(paused ? 'paused' : 'live');
   if (!paused) catchUp();
