@@ -87,7 +87,7 @@ func TestProblemHidesTheCause(t *testing.T) {
 	if !strings.Contains(err.Error(), "canary") {
 		t.Errorf("the log does not see the cause: %s", err)
 	}
-	want := `{"type":"/docs#problem-unavailable","title":"It cannot be done right now","status":503,"detail":"The journal cannot be written."}`
+	want := `{"type":"/docs#problem-unavailable","title":"It cannot be done right now","status":503,"detail":"The journal cannot be written.","errors":[]}`
 	if string(b) != want {
 		t.Errorf("problem:\n got %s\nwant %s", b, want)
 	}
