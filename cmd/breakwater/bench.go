@@ -39,7 +39,7 @@ behind shows it; without, every connection sends as fast as it is answered.`,
 			if l.batch < 1 || l.batch > 1000 || l.connections < 1 || l.duration <= 0 || l.rate < 0 {
 				return errors.New("--batch is 1 to 1000, --connections at least 1, --duration above 0, --rate not negative")
 			}
-			return failed(l.run(cmd.Context(), cmd.OutOrStdout()))
+			return failed(l.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()))
 		},
 	}
 	f := decide.Flags()
@@ -76,7 +76,7 @@ type loadResult struct {
 	Errors int     `json:"errors"`
 }
 
-func (l *load) run(ctx context.Context, out io.Writer) (err error) {
+func (l *load) run(ctx context.Context, out, notes io.Writer) (err error) {
 	if l.addr == "" {
 		server, err := app.StartTemporary(ctx, func(c *config.Config) { c.DB = config.Secret(l.db) }, options(nil))
 		if err != nil {
@@ -89,7 +89,9 @@ func (l *load) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	stop := l.show(notes)
 	result, err := l.measure(ctx, bodies)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -104,6 +106,27 @@ func (l *load) run(ctx context.Context, out io.Writer) (err error) {
 		return fmt.Errorf("%d requests failed", result.Errors)
 	}
 	return nil
+}
+
+// show has a bar that fills while the time of the measurement passes.
+func (l *load) show(w io.Writer) (stop func()) {
+	total := l.warmup + l.duration
+	bar := newProgress(w, "measuring", int64(total))
+	begin, done := time.Now(), make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				bar.set(int64(min(time.Since(begin), total)))
+			case <-done:
+				return
+			}
+		}
+	})
+	return func() { close(done); wg.Wait(); bar.end() }
 }
 
 // template is one request's body, cut where each event's id goes: ids must be

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/internal/app"
@@ -268,11 +266,11 @@ type changedViewer struct {
 func simulatePolicy(cmd *cobra.Command, log *journal.Log, q journal.Query, bundle *policy.Bundle) (changed int, err error) {
 	lines := json.NewEncoder(cmd.OutOrStdout())
 	total, stricter, looser := 0, 0, 0
-	progress := mpb.New(mpb.WithOutput(cmd.ErrOrStderr()), mpb.WithAutoRefresh(), mpb.ContainerOptional(mpb.WithOutput(nil), !isTerminal(cmd.ErrOrStderr())))
-	bar := progress.AddSpinner(0, mpb.PrependDecorators(decor.Name("decisions replayed "), decor.CurrentNoUnit("%d")))
+	bar := newProgress(cmd.ErrOrStderr(), "decisions replayed", 0)
+	defer bar.end()
 	err = log.Scan(cmd.Context(), q, func(entry journal.Entry) error {
 		total++
-		bar.Increment()
+		bar.set(int64(total))
 		_, would, err := decide.Replay(cmd.Context(), &entry, bundle)
 		if err != nil {
 			return err
@@ -289,8 +287,7 @@ func simulatePolicy(cmd *cobra.Command, log *journal.Log, q journal.Query, bundl
 		}
 		return lines.Encode(c)
 	})
-	bar.SetTotal(int64(total), true)
-	progress.Wait()
+	bar.end()
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d decisions, %d would have changed: %d stricter and %d looser for the act itself\n", total, changed, stricter, looser)
 	return changed, err
 }
@@ -330,14 +327,4 @@ func without(a, b []string) []string {
 		}
 	}
 	return rest
-}
-
-// isTerminal is whether a person watches w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

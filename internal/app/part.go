@@ -23,7 +23,7 @@ func OpenEngine(ctx context.Context, cfg *config.Config, o Options) (*decide.Eng
 
 // existing refuses a data folder that is not there: what only reads must not
 // make one where a name is mistyped.
-func existing(a *App, _ context.Context) error {
+func (a *App) existing(context.Context) error {
 	if _, err := os.Stat(a.cfg.Data); err != nil {
 		return fmt.Errorf("there is no data folder %s", a.cfg.Data)
 	}
@@ -42,7 +42,7 @@ func OpenKeys(ctx context.Context, cfg *config.Config) (*keys.Ring, func() error
 // OpenJournal opens the journal alone, to be read. A server may be running on
 // the database.
 func OpenJournal(ctx context.Context, cfg *config.Config) (*journal.Log, func() error, error) {
-	a, err := open(ctx, cfg, Options{}, existing, (*App).openTelemetry, (*App).openStorage)
+	a, err := open(ctx, cfg, Options{}, (*App).existing, (*App).openTelemetry, (*App).openStorage)
 	if err != nil {
 		return nil, nil, err
 	}

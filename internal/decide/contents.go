@@ -93,7 +93,7 @@ const chunk = 500
 func (c *Contents) get(ctx context.Context, items []string) (map[string]vector, error) {
 	found := make(map[string]vector, len(items))
 	for part := range chunks(items) {
-		rows, err := c.db.Read.QueryContext(ctx,
+		rows, err := c.db.Read.QueryContext(ctx, //nolint:gosec,sqlclosecheck // only placeholders are put together; each closes
 			`SELECT content, seq, author, bands, kinds, places, policy FROM decide_content WHERE content IN (`+placeholders(1, len(part))+`)`,
 			anys(part)...)
 		if err != nil {
@@ -156,7 +156,8 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 	if viewer == "" {
 		return nil, nil
 	}
-	rows, err := c.db.Read.QueryContext(ctx, `SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`,
+	rows, err := c.db.Read.QueryContext(ctx, //nolint:sqlclosecheck // each closes
+		`SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`,
 		viewer, c.now().Add(-lessFor).UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("decide: see less: %w", err)

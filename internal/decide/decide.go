@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
@@ -42,6 +43,8 @@ type Engine struct {
 	Observe func(*event.Event, *decision.Decision) // must not block
 	Metrics *Metrics
 	Log     *slog.Logger
+
+	warned atomic.Int64 // when a missing input was last logged, in nanoseconds
 }
 
 // Answer is a decision and its JSON, encoded once for the journal and the caller.
@@ -202,8 +205,8 @@ func (e *Engine) commit(ctx context.Context, drafts []*draft) ([]BatchAnswer, er
 		return nil, fmt.Errorf("decide: commit: %w", err)
 	}
 	answers := make([]BatchAnswer, len(drafts))
-	for i, r := range results {
-		answers[i] = e.answer(r, drafts[i])
+	for i, d := range drafts {
+		answers[i] = e.answer(results[i], d)
 	}
 	return answers, nil
 }

@@ -30,6 +30,7 @@ func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d
 			if err := e.Vault.seal(ctx, tx, entry, d.event); err != nil {
 				return err
 			}
+		default: // others carry it out
 		}
 	}
 	return nil

@@ -54,8 +54,12 @@ func (m *Metrics) ranked(items int) {
 	}
 }
 
+// logDegraded says that an input is missing, once a second at most: when a
+// store is away, every event would say so.
 func (e *Engine) logDegraded(what string, err error) {
-	if e.Log != nil {
-		e.Log.Warn("an input is missing", slog.String("input", what), slog.Any("error", err))
+	now, last := time.Now().UnixNano(), e.warned.Load()
+	if e.Log == nil || now-last < int64(time.Second) || !e.warned.CompareAndSwap(last, now) {
+		return
 	}
+	e.Log.Warn("an input is missing", slog.String("input", what), slog.Any("error", err))
 }
