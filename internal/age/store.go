@@ -5,12 +5,12 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 type queryer interface {
@@ -149,17 +149,11 @@ func placeholders(ids []string) (string, []any) {
 	for n < len(ids) {
 		n *= 2
 	}
-	var b strings.Builder
 	args := make([]any, n)
 	for i := range args {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(i + 1))
 		args[i] = ids[min(i, len(ids)-1)]
 	}
-	return b.String(), args
+	return db.Params(1, n), args
 }
 
 // micros is t as it is stored: microseconds, or NULL for no time.

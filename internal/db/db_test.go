@@ -202,3 +202,11 @@ func TestOpenRefuses(t *testing.T) {
 		})
 	}
 }
+
+func TestParams(t *testing.T) {
+	for want, got := range map[string]string{"": db.Params(1, 0), "$1": db.Params(1, 1), "$9,$10,$11": db.Params(9, 3)} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

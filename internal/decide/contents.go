@@ -93,13 +93,13 @@ const chunk = 500
 func (c *Contents) get(ctx context.Context, items []string) (map[string]vector, error) {
 	found := make(map[string]vector, len(items))
 	for part := range chunks(items) {
-		rows, err := c.db.Read.QueryContext(ctx, //nolint:gosec,sqlclosecheck // only placeholders are put together; each closes
-			`SELECT content, seq, author, bands, kinds, places, policy FROM decide_content WHERE content IN (`+placeholders(1, len(part))+`)`,
+		rows, err := c.db.Read.QueryContext(ctx, //nolint:gosec,sqlclosecheck // only placeholders are put together; db.Each closes
+			`SELECT content, seq, author, bands, kinds, places, policy FROM decide_content WHERE content IN (`+db.Params(1, len(part))+`)`,
 			anys(part)...)
 		if err != nil {
 			return nil, fmt.Errorf("decide: vectors: %w", err)
 		}
-		err = each(rows, func() error {
+		err = db.Each(rows, func() error {
 			var id, bands, kinds, places string
 			var v vector
 			if err := rows.Scan(&id, &v.seq, &v.author, &bands, &kinds, &places, &v.policy); err != nil {
@@ -156,14 +156,14 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 	if viewer == "" {
 		return nil, nil
 	}
-	rows, err := c.db.Read.QueryContext(ctx, //nolint:sqlclosecheck // each closes
+	rows, err := c.db.Read.QueryContext(ctx, //nolint:sqlclosecheck // db.Each closes
 		`SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`,
 		viewer, c.now().Add(-lessFor).UnixMicro())
 	if err != nil {
 		return nil, fmt.Errorf("decide: see less: %w", err)
 	}
 	less := map[string]int{}
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		var about string
 		var times int
 		if err := rows.Scan(&about, &times); err != nil {
@@ -180,17 +180,6 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 func (c *Contents) Erase(ctx context.Context, tx *sql.Tx, account string) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM decide_less WHERE viewer = $1`, account)
 	return err
-}
-
-// each calls scan for every row and closes rows.
-func each(rows *sql.Rows, scan func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := scan(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 func split(s string) []string {

@@ -6,8 +6,6 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
@@ -192,19 +190,6 @@ func subset(a, b []string) bool {
 
 // chunks yields the items in parts that fit one statement.
 func chunks(items []string) iter.Seq[[]string] { return slices.Chunk(items, chunk) }
-
-// placeholders is "$from, …" n times.
-func placeholders(from, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(from + i))
-	}
-	return b.String()
-}
 
 func anys(items []string) []any {
 	out := make([]any, len(items))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/breakwater-project/breakwater/internal/db"
@@ -78,18 +77,9 @@ func (b *bulk) close() error {
 
 // values is "($1,$2),($3,$4)" for two rows of two columns.
 func values(rows, columns int) string {
-	var b strings.Builder
-	for i := range rows * columns {
-		switch {
-		case i == 0:
-			b.WriteByte('(')
-		case i%columns == 0:
-			b.WriteString("),(")
-		default:
-			b.WriteByte(',')
-		}
-		b.WriteByte('$')
-		b.WriteString(strconv.Itoa(i + 1))
+	list := make([]string, rows)
+	for i := range list {
+		list[i] = "(" + db.Params(i*columns+1, columns) + ")"
 	}
-	return b.String() + ")"
+	return strings.Join(list, ",")
 }

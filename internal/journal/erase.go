@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 // Erase takes an account's name out of the log, in the erasure's transaction:
@@ -46,7 +48,7 @@ func erasures(ctx context.Context, q queryer) ([]erasure, error) {
 		return nil, err
 	}
 	var all []erasure
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		var e erasure
 		if err := rows.Scan(&e.account, &e.pseudonym, &e.upto, &e.done); err != nil {
 			return err

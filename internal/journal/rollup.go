@@ -11,6 +11,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 // shape is what decisions are counted by: all that statistics ask about, and
@@ -113,7 +114,7 @@ func (l *Log) Rollups(ctx context.Context, from, to time.Time) ([]Count, error) 
 		return nil, fmt.Errorf("journal: rollups: %w", err)
 	}
 	sums := map[Count]int64{}
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		var k countKey
 		var n int64
 		if err := rows.Scan(&k.hour, &k.typ, &k.shape, &n); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 // Query says which entries to scan. A zero field asks for nothing.
@@ -114,7 +115,7 @@ func (q *Query) read(ctx context.Context, from queryer, limit int) ([]*stored, e
 		return nil, err
 	}
 	var entries []*stored
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		t := new(stored)
 		entries = append(entries, t)
 		return t.scan(rows)

@@ -119,7 +119,7 @@ func (w *writer) lookUp(ctx context.Context, some []*sealed, there *map[string]*
 		return err
 	}
 	var found []*stored
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		t, key := new(stored), []byte(nil)
 		if err := t.scan(rows, &key); err != nil {
 			return err
@@ -207,17 +207,6 @@ func finish(ctx context.Context, q queryer, entries ...*stored) error {
 		}
 	}
 	return nil
-}
-
-// each calls f for every row and closes rows.
-func each(rows *sql.Rows, f func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // Get reads a decision by its id, or ErrNotFound.

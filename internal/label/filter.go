@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 // filter is a Bloom filter of everything that has a label: nearly nothing
@@ -81,7 +83,7 @@ func (l *Labels) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		var about, id string
 		var at int64
 		if err := rows.Scan(&about, &id, &at); err != nil {

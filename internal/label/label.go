@@ -8,8 +8,6 @@ import (
 	"embed"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/breakwater-project/breakwater/internal/db"
@@ -79,7 +77,7 @@ func (l *Labels) Of(ctx context.Context, account, content string) ([]string, err
 	if !l.filter.mayHave("actor", account) && !l.filter.mayHave("content", content) {
 		return nil, nil
 	}
-	//nolint:sqlclosecheck // each closes
+	//nolint:sqlclosecheck // db.Each closes
 	rows, err := l.db.Read.QueryContext(ctx, `
 		SELECT about, kind FROM label_label
 		WHERE (id = $1 AND about = 'actor' OR id = $2 AND about = 'content') AND (expires IS NULL OR expires > $3)`,
@@ -88,7 +86,7 @@ func (l *Labels) Of(ctx context.Context, account, content string) ([]string, err
 		return nil, fmt.Errorf("label: of: %w", err)
 	}
 	var labels []string
-	err = each(rows, func() error {
+	err = db.Each(rows, func() error {
 		var about, kind string
 		if err := rows.Scan(&about, &kind); err != nil {
 			return err
@@ -116,22 +114,17 @@ func (l *Labels) OfContents(ctx context.Context, contents []string) (map[string]
 	labels := map[string][]string{}
 	for part := range slices.Chunk(labelled, chunk) {
 		args := []any{l.now().UnixMicro()}
-		var in strings.Builder
-		for i, id := range part {
-			if i > 0 {
-				in.WriteByte(',')
-			}
-			in.WriteString("$" + strconv.Itoa(i+2))
+		for _, id := range part {
 			args = append(args, id)
 		}
-		//nolint:gosec,sqlclosecheck // only placeholders are put together; each closes
+		//nolint:gosec,sqlclosecheck // only placeholders are put together; db.Each closes
 		rows, err := l.db.Read.QueryContext(ctx, `
 			SELECT id, kind FROM label_label
-			WHERE about = 'content' AND (expires IS NULL OR expires > $1) AND id IN (`+in.String()+`)`, args...)
+			WHERE about = 'content' AND (expires IS NULL OR expires > $1) AND id IN (`+db.Params(2, len(part))+`)`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("label: of contents: %w", err)
 		}
-		err = each(rows, func() error {
+		err = db.Each(rows, func() error {
 			var id, kind string
 			if err := rows.Scan(&id, &kind); err != nil {
 				return err
@@ -170,15 +163,4 @@ func (l *Labels) Erase(ctx context.Context, tx *sql.Tx, account string) (int64, 
 		return 0, fmt.Errorf("label: erase: %w", err)
 	}
 	return res.RowsAffected()
-}
-
-// each calls f for every row and closes rows.
-func each(rows *sql.Rows, f func() error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
