@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/breakwater-project/breakwater/internal/fault"
 )
 
 const (
@@ -168,35 +170,12 @@ func (c *Config) readFlags(values map[string]string) []error {
 
 // suggest names the setting that a misspelt name most likely means.
 func (c *Config) suggest(name string, of func(*Setting) string) string {
-	best, least := "", 4
-	for _, s := range c.settings {
-		if d := distance(name, of(s)); d < least {
-			best, least = of(s), d
-		}
+	names := make([]string, len(c.settings))
+	for i, s := range c.settings {
+		names[i] = of(s)
 	}
-	if best == "" {
-		return ""
+	if best := fault.Nearest(name, names); best != "" {
+		return "; did you mean " + best + "?"
 	}
-	return "; did you mean " + best + "?"
-}
-
-// distance is Levenshtein's, in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return ""
 }

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/fault"
 )
 
 // Rule is one rule as its author wrote it, defaults filled in.
@@ -271,41 +271,8 @@ func (f *file) checkPeriod(n *yaml.Node, p *Period) {
 
 // suggestion is ": did you mean …?" for the nearest of names, or "".
 func suggestion(s string, names []string) string {
-	best, distance := "", 3
-	for _, name := range names {
-		if d := editDistance(s, name, distance); d < distance {
-			best, distance = name, d
-		}
+	if best := fault.Nearest(s, names); best != "" {
+		return fmt.Sprintf(": did you mean %q?", best)
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(": did you mean %q?", best)
-}
-
-// editDistance is Levenshtein's, or limit if it is at least that.
-func editDistance(a, b string, limit int) int {
-	if len(a) > 100 || len(b) > 100 || strings.EqualFold(a, b) {
-		if strings.EqualFold(a, b) {
-			return 0
-		}
-		return limit
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, diagonal+1)
-		}
-	}
-	return min(row[len(b)], limit)
+	return ""
 }
