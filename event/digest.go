@@ -60,12 +60,12 @@ func (d *digest) flag(b bool) *digest {
 	return d.number(0)
 }
 
-func (d *digest) time(t time.Time) *digest {
+func (d *digest) time(t time.Time) {
 	if t.IsZero() {
-		return d.number(0)
+		d.number(0)
+		return
 	}
 	*d = binary.BigEndian.AppendUint64(*d.number(1), uint64(t.UnixNano()))
-	return d
 }
 
 func (d *digest) age(a *Age) *digest {

@@ -1,16 +1,26 @@
 package db
 
 import (
+	"context"
 	"database/sql"
 	"strconv"
 	"strings"
 )
 
-// Each calls scan for every row, and closes rows.
-func Each(rows *sql.Rows, scan func() error) error {
+// Querier is what can be asked: a pool or a transaction.
+type Querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Query asks, and calls scan at every row.
+func Query(ctx context.Context, q Querier, text string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return err
+	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := scan(); err != nil {
+		if err := scan(rows); err != nil {
 			return err
 		}
 	}

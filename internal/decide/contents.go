@@ -75,7 +75,7 @@ func (c *Contents) put(ctx context.Context, tx *sql.Tx, entry *journal.Entry) er
 	for i, b := range d.Bands {
 		bands[i] = '0' + byte(b.Outcome)
 	}
-	_, err := tx.StmtContext(ctx, c.upsert).ExecContext(ctx,
+	_, err := tx.StmtContext(ctx, c.upsert).ExecContext(ctx, //nolint:sqlclosecheck // the transaction closes it
 		entry.Content, entry.Seq, c.mark(entry.Actor), string(bands[:]),
 		joinKinds(d.Reasons), strings.Join(d.Jurisdictions, ","), policyMark(d.Policy.Digest))
 	return err
@@ -93,13 +93,8 @@ const chunk = 500
 func (c *Contents) get(ctx context.Context, items []string) (map[string]vector, error) {
 	found := make(map[string]vector, len(items))
 	for part := range chunks(items) {
-		rows, err := c.db.Read.QueryContext(ctx, //nolint:gosec,sqlclosecheck // only placeholders are put together; db.Each closes
-			`SELECT content, seq, author, bands, kinds, places, policy FROM decide_content WHERE content IN (`+db.Params(1, len(part))+`)`,
-			anys(part)...)
-		if err != nil {
-			return nil, fmt.Errorf("decide: vectors: %w", err)
-		}
-		err = db.Each(rows, func() error {
+		text := `SELECT content, seq, author, bands, kinds, places, policy FROM decide_content WHERE content IN (` + db.Params(1, len(part)) + `)`
+		err := db.Query(ctx, c.db.Read, text, anys(part), func(rows *sql.Rows) error {
 			var id, bands, kinds, places string
 			var v vector
 			if err := rows.Scan(&id, &v.seq, &v.author, &bands, &kinds, &places, &v.policy); err != nil {
@@ -156,14 +151,9 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 	if viewer == "" {
 		return nil, nil
 	}
-	rows, err := c.db.Read.QueryContext(ctx, //nolint:sqlclosecheck // db.Each closes
-		`SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`,
-		viewer, c.now().Add(-lessFor).UnixMicro())
-	if err != nil {
-		return nil, fmt.Errorf("decide: see less: %w", err)
-	}
 	less := map[string]int{}
-	err = db.Each(rows, func() error {
+	since := c.now().Add(-lessFor).UnixMicro()
+	err := db.Query(ctx, c.db.Read, `SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`, []any{viewer, since}, func(rows *sql.Rows) error {
 		var about string
 		var times int
 		if err := rows.Scan(&about, &times); err != nil {
@@ -172,7 +162,10 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 		less[about] = times
 		return nil
 	})
-	return less, err
+	if err != nil {
+		return nil, fmt.Errorf("decide: see less: %w", err)
+	}
+	return less, nil
 }
 
 // Erase removes an account's wishes, in the erasure's transaction. Vectors of

@@ -109,7 +109,7 @@ func (s *Set) Signals() []string {
 // and why, then closes done; nobody reads them before.
 type call struct {
 	member  *member
-	ctx     context.Context
+	ctx     context.Context //nolint:containedctx // of one call of Run, and gone with it
 	done    chan struct{}
 	answer  []decision.Signal
 	why     string // why it failed; "" if it did not

@@ -43,12 +43,8 @@ type queryer interface {
 
 // erasures are nearly always none.
 func erasures(ctx context.Context, q queryer) ([]erasure, error) {
-	rows, err := q.QueryContext(ctx, `SELECT account, pseudonym, upto, done FROM journal_erasure`)
-	if err != nil {
-		return nil, err
-	}
 	var all []erasure
-	err = db.Each(rows, func() error {
+	err := db.Query(ctx, q, `SELECT account, pseudonym, upto, done FROM journal_erasure`, nil, func(rows *sql.Rows) error {
 		var e erasure
 		if err := rows.Scan(&e.account, &e.pseudonym, &e.upto, &e.done); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -107,21 +108,17 @@ type Count struct {
 // their own time. It is complete: it counts an entry from the moment that the
 // entry is there, whatever its hour. Counts are in order of their fields.
 func (l *Log) Rollups(ctx context.Context, from, to time.Time) ([]Count, error) {
-	rows, err := l.db.Read.QueryContext(ctx, `
-		SELECT hour, type, shape, n FROM journal_rollup WHERE hour >= $1 AND hour < $2`,
-		ceilUnix(from), ceilUnix(to))
-	if err != nil {
-		return nil, fmt.Errorf("journal: rollups: %w", err)
-	}
 	sums := map[Count]int64{}
-	err = db.Each(rows, func() error {
-		var k countKey
-		var n int64
-		if err := rows.Scan(&k.hour, &k.typ, &k.shape, &n); err != nil {
-			return err
-		}
-		return k.expand(sums, n)
-	})
+	err := db.Query(ctx, l.db.Read, `
+		SELECT hour, type, shape, n FROM journal_rollup WHERE hour >= $1 AND hour < $2`,
+		[]any{ceilUnix(from), ceilUnix(to)}, func(rows *sql.Rows) error {
+			var k countKey
+			var n int64
+			if err := rows.Scan(&k.hour, &k.typ, &k.shape, &n); err != nil {
+				return err
+			}
+			return k.expand(sums, n)
+		})
 	if err != nil {
 		return nil, fmt.Errorf("journal: rollups: %w", err)
 	}

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -110,12 +111,8 @@ func (l *Log) Scan(ctx context.Context, q Query, f func(Entry) error) error {
 // read reads the first entries that match, as they are stored.
 func (q *Query) read(ctx context.Context, from queryer, limit int) ([]*stored, error) {
 	text, args := q.sql(limit)
-	rows, err := from.QueryContext(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
 	var entries []*stored
-	err = db.Each(rows, func() error {
+	err := db.Query(ctx, from, text, args, func(rows *sql.Rows) error {
 		t := new(stored)
 		entries = append(entries, t)
 		return t.scan(rows)

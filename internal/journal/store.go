@@ -113,13 +113,8 @@ func (w *writer) lookUp(ctx context.Context, some []*sealed, there *map[string]*
 	if *there == nil {
 		*there = make(map[string]*stored)
 	}
-	//nolint:gosec // only placeholders are put together
-	rows, err := w.tx.QueryContext(ctx, `SELECT `+entryColumns+`, e.key FROM journal_entry e WHERE e.key IN `+values(1, len(some)), args...)
-	if err != nil {
-		return err
-	}
 	var found []*stored
-	err = db.Each(rows, func() error {
+	err := db.Query(ctx, w.tx, `SELECT `+entryColumns+`, e.key FROM journal_entry e WHERE e.key IN `+values(1, len(some)), args, func(rows *sql.Rows) error {
 		t, key := new(stored), []byte(nil)
 		if err := t.scan(rows, &key); err != nil {
 			return err

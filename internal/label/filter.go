@@ -2,6 +2,7 @@ package label
 
 import (
 	"context"
+	"database/sql"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -79,11 +80,8 @@ func (l *Labels) refresh(ctx context.Context) error {
 		return nil
 	}
 	defer b.mu.Unlock()
-	rows, err := l.db.Read.QueryContext(ctx, `SELECT about, id, at FROM label_label WHERE at >= $1`, b.newest-overlap.Microseconds())
-	if err != nil {
-		return err
-	}
-	err = db.Each(rows, func() error {
+	since := []any{b.newest - overlap.Microseconds()}
+	err := db.Query(ctx, l.db.Read, `SELECT about, id, at FROM label_label WHERE at >= $1`, since, func(rows *sql.Rows) error {
 		var about, id string
 		var at int64
 		if err := rows.Scan(&about, &id, &at); err != nil {

@@ -77,23 +77,18 @@ func (l *Labels) Of(ctx context.Context, account, content string) ([]string, err
 	if !l.filter.mayHave("actor", account) && !l.filter.mayHave("content", content) {
 		return nil, nil
 	}
-	//nolint:sqlclosecheck // db.Each closes
-	rows, err := l.db.Read.QueryContext(ctx, `
+	var labels []string
+	err := db.Query(ctx, l.db.Read, `
 		SELECT about, kind FROM label_label
 		WHERE (id = $1 AND about = 'actor' OR id = $2 AND about = 'content') AND (expires IS NULL OR expires > $3)`,
-		account, content, l.now().UnixMicro())
-	if err != nil {
-		return nil, fmt.Errorf("label: of: %w", err)
-	}
-	var labels []string
-	err = db.Each(rows, func() error {
-		var about, kind string
-		if err := rows.Scan(&about, &kind); err != nil {
-			return err
-		}
-		labels = append(labels, about+":"+kind)
-		return nil
-	})
+		[]any{account, content, l.now().UnixMicro()}, func(rows *sql.Rows) error {
+			var about, kind string
+			if err := rows.Scan(&about, &kind); err != nil {
+				return err
+			}
+			labels = append(labels, about+":"+kind)
+			return nil
+		})
 	if err != nil {
 		return nil, fmt.Errorf("label: of: %w", err)
 	}
@@ -117,14 +112,9 @@ func (l *Labels) OfContents(ctx context.Context, contents []string) (map[string]
 		for _, id := range part {
 			args = append(args, id)
 		}
-		//nolint:gosec,sqlclosecheck // only placeholders are put together; db.Each closes
-		rows, err := l.db.Read.QueryContext(ctx, `
+		err := db.Query(ctx, l.db.Read, `
 			SELECT id, kind FROM label_label
-			WHERE about = 'content' AND (expires IS NULL OR expires > $1) AND id IN (`+db.Params(2, len(part))+`)`, args...)
-		if err != nil {
-			return nil, fmt.Errorf("label: of contents: %w", err)
-		}
-		err = db.Each(rows, func() error {
+			WHERE about = 'content' AND (expires IS NULL OR expires > $1) AND id IN (`+db.Params(2, len(part))+`)`, args, func(rows *sql.Rows) error {
 			var id, kind string
 			if err := rows.Scan(&id, &kind); err != nil {
 				return err

@@ -191,8 +191,8 @@ func awkward() []*event.Event {
 		events = append(events, &event.Event{Type: event.MessageSend, Content: event.Content{Text: text}})
 	}
 	links := &event.Event{Content: event.Content{Media: []event.Media{{Kind: event.Image}, {Kind: event.Image, Data: []byte("not an image")}}}}
-	for _, link := range []string{"", ":", "//", "http://", "http://[::1", "http://%zz/", "javascript:x", "\xff", "http://" + strings.Repeat("a.", 2000)} {
-		links.Content.Links = append(links.Content.Links, link)
+	links.Content.Links = []string{
+		"", ":", "//", "http://", "http://[::1", "http://%zz/", "javascript:x", "\xff", "http://" + strings.Repeat("a.", 2000),
 	}
 	for i := range event.MaxLinks {
 		links.Content.Links = append(links.Content.Links, fmt.Sprintf("https://host-%d.example.org/", i))

@@ -47,23 +47,23 @@ func (f *finder) find(text string) []string {
 // a scheme.
 func mayHaveLink(s string) bool {
 	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '.':
+		switch s[i] {
+		case '.':
 			if i > 0 && i+1 < len(s) && s[i+1] > ' ' && s[i+1] != '.' && s[i-1] > ' ' {
 				return true
 			}
 			if i > 0 && strings.IndexByte("[({<", s[i-1]) >= 0 {
 				return true
 			}
-		case c == ':':
+		case ':':
 			if i+1 < len(s) && (s[i+1] == '/' || s[i+1] == ']' || s[i+1] == ')') {
 				return true
 			}
-		case c == 't' || c == 'T':
+		case 't', 'T':
 			if i > 1 && strings.EqualFold(s[i-2:i+1], "dot") {
 				return true
 			}
-		case c == 0xe3 || c == 0xef: // first byte of full stops of East Asian scripts
+		case 0xe3, 0xef: // first byte of full stops of East Asian scripts
 			return true
 		}
 	}
