@@ -32,7 +32,7 @@ func newAgeVerify() *cobra.Command {
 		RunE:  help,
 	}
 	cmd.AddCommand(
-		newAgeVerifyMdoc(),
+		newAgeVerifyMdoc(), newAgeVerifySDJWT(),
 	)
 	return cmd
 }

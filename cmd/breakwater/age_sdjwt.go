@@ -38,7 +38,7 @@ that needs its status list. Exit status: 0 all of it holds, 1 something does not
 	flags.StringVar(&at, "at", "", "the moment that dates are judged at, RFC 3339")
 	flags.StringVar(&nonce, "nonce", "", "the nonce that the holder must have signed; with --audience")
 	flags.StringVar(&audience, "audience", "", "the verifier that the holder must have signed for; with --nonce")
-	flags.StringArrayVar(&require, "require", nil, "claim that must be true; may be repeated")
+	flags.StringSliceVar(&require, "require", nil, "claim that must be true; may be repeated")
 	for _, name := range []string{"presentation", "issuer-jwk", "at"} {
 		cobra.CheckErr(cmd.MarkFlagRequired(name))
 	}
