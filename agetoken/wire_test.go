@@ -174,7 +174,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		"SHA-256":                   change(33, 1),
 		"mask of SHA-256":           change(61, 1),
 		"salt of 32 bytes":          change(66, 32),
-		"exponent 65539":   change(len(good)-1, 3),
+		"exponent 65539":            change(len(good)-1, 3),
 		"even exponent":             change(len(good)-1, 0),
 		"even modulus":              change(len(good)-6, 0),
 		"modulus of 2047 bits":      change(len(good)-261, 0x7f),

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +29,7 @@ func newAgeVerify() *cobra.Command {
 		RunE:  help,
 	}
 	cmd.AddCommand(
-		newAgeVerifyMdoc(), newAgeVerifySDJWT(),
+		newAgeVerifyMdoc(), newAgeVerifySDJWT(), newAgeVerifyToken(),
 	)
 	return cmd
 }
@@ -153,10 +150,11 @@ func readCertificates(path string) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-func verifyMdoc(text []byte, r mdoc.Request) proof {
-	response, err := decodeResponse(text)
-	if err != nil {
-		return proof{Claims: map[string]any{}, Errors: []string{string(mdoc.Malformed) + ": " + err.Error()}}
+// verifyMdoc takes CBOR or text that stands for it. They can't be taken for
+// each other: a DeviceResponse is a map, and its first byte no ASCII.
+func verifyMdoc(response []byte, r mdoc.Request) proof {
+	if len(response) > 0 && response[0] < 0x80 {
+		response = fromText(response)
 	}
 	result := mdoc.Verify(response, r)
 	p := proof{OK: result.OK, Doctype: result.DocType, Claims: map[string]any{}, Errors: []string{}}
@@ -167,22 +165,4 @@ func verifyMdoc(text []byte, r mdoc.Request) proof {
 		p.Errors = append(p.Errors, e.Error())
 	}
 	return p
-}
-
-// decodeResponse reads CBOR, hex or base64url. They can't be taken for each
-// other: a DeviceResponse is a map, whose first byte is no ASCII and whose
-// first letter in base64url is no hex digit.
-func decodeResponse(text []byte) ([]byte, error) {
-	if len(text) > 0 && text[0] >= 0x80 {
-		return text, nil
-	}
-	line := string(bytes.TrimSpace(text))
-	if decoded, err := hex.DecodeString(line); err == nil {
-		return decoded, nil
-	}
-	decoded, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(line, "="))
-	if err != nil {
-		return nil, errors.New("neither CBOR nor that in hex or base64url")
-	}
-	return decoded, nil
 }
