@@ -9,7 +9,12 @@ import (
 	"time"
 )
 
-const maxChain = 6 // certificates
+// Limits of what a stranger can have checked: a certificate with a key of a
+// million bits would keep a processor busy for minutes.
+const (
+	maxChain       = 6    // certificates
+	maxCertificate = 4096 // bytes; real ones have under 1000
+)
 
 // signerPurposes are the extended key usages of a document signer, of which
 // its certificate must have one: without, whoever got any other certificate
@@ -34,6 +39,9 @@ func parseChain(header item) ([]*x509.Certificate, error) {
 	for i, it := range encoded {
 		if it.kind != byteString || it.raw == nil {
 			return nil, fault(BadCertificate, "no x5chain")
+		}
+		if len(it.content) > maxCertificate {
+			return nil, fault(BadCertificate, "number %d has %d bytes, at most %d are read", i+1, len(it.content), maxCertificate)
 		}
 		cert, err := x509.ParseCertificate(slices.Clone(it.content))
 		if err != nil {

@@ -266,6 +266,7 @@ func TestChainAndClaims(t *testing.T) {
 		"untrusted root":                         {func(_ *presentation, r *Request) { r.Roots = []*x509.Certificate{root} }, []Name{UntrustedIssuer}},
 		"no certificate":                         {func(p *presentation, _ *Request) { p.chain = nil }, []Name{BadCertificate}},
 		"unreadable certificate":                 {func(p *presentation, _ *Request) { p.chain = [][]byte{{0x30}} }, []Name{BadCertificate}},
+		"huge certificate":                       {signer(func(c *x509.Certificate) { c.DNSNames = slices.Repeat([]string{"a.example"}, maxCertificate/9) }), []Name{BadCertificate}},
 		"too many certificates":                  {func(p *presentation, _ *Request) { p.chain = slices.Repeat(p.chain, maxChain+1) }, []Name{BadCertificate}},
 		"certificate of another key":             {func(p *presentation, _ *Request) { p.issuerKey = newKey(t, elliptic.P256()) }, []Name{IssuerSignature}},
 		"lapsed certificate":                     {signer(func(c *x509.Certificate) { c.NotAfter = noon.Add(-time.Hour) }), []Name{CertificateDates}},
@@ -338,6 +339,7 @@ func TestVectorCertificates(t *testing.T) {
 // Every bit of one response, with its whole chain: refused, or it proves just
 // what it proved before.
 func TestFlippedBitsOfChain(t *testing.T) {
+	t.Parallel()
 	p, r := good(t, elliptic.P256())
 	response := p.response()
 	changed := 0

@@ -185,13 +185,36 @@ func TestResultIsCopied(t *testing.T) {
 	}
 }
 
+// The whole of a verification beside the three signature checks in it:
+// authority on certificate, certificate on object, device on session.
 func BenchmarkVerify(b *testing.B) {
-	response, request := byIndex(b, 9)
-	for b.Loop() {
-		if !Verify(response, request).OK {
-			b.Fatal("refused")
+	p, r := good(b, elliptic.P256())
+	response := p.response()
+	b.Run("chain", func(b *testing.B) {
+		for b.Loop() {
+			if got := Verify(response, r); !got.OK {
+				b.Fatal(got.Errors)
+			}
 		}
+	})
+	key, ok := newKey(b, elliptic.P256()).(*ecdsa.PrivateKey)
+	if !ok {
+		b.Fatal("no ECDSA key")
 	}
+	digest := make([]byte, 32)
+	signature, err := ecdsa.SignASN1(rand.Reader, key, digest)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("signatures", func(b *testing.B) {
+		for b.Loop() {
+			for range 3 {
+				if !ecdsa.VerifyASN1(&key.PublicKey, digest, signature) {
+					b.Fatal("refused")
+				}
+			}
+		}
+	})
 }
 
 func FuzzVerify(f *testing.F) {
