@@ -29,6 +29,8 @@ func lumaRow(out []float32, img image.Image, y int) {
 		}
 	case *image.YCbCr:
 		lumaYCbCr(out, m, left, y)
+	case *image.NYCbCrA:
+		lumaYCbCr(out, &m.YCbCr, left, y)
 	case *image.NRGBA:
 		pix := m.Pix[m.PixOffset(left, y):][:4*len(out)]
 		for x := range out {
