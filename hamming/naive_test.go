@@ -209,7 +209,7 @@ func FuzzIndex(f *testing.F) {
 // TestLargeAgainstNaive has the sizes at which bands are cut and plans are
 // weighed as they are in use.
 func TestLargeAgainstNaive(t *testing.T) {
-	n := 60_000
+	n := 30_000
 	if testing.Short() {
 		n = 12_000
 	}

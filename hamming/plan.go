@@ -2,9 +2,9 @@ package hamming
 
 import "math"
 
-// widest is the greatest radius within a band: beyond three flipped bits a
-// scan is nearly always cheaper.
-const widest = 3
+// widest is the greatest radius within a band: looking up keys with
+// five bits flipped costs more than a scan of a million codes.
+const widest = 4
 
 // flips are the ways to flip at most widest of a number of bits, fewest bits
 // first.
@@ -71,8 +71,7 @@ func (p *plan) choose(s *segment, q *Code, radius int) bool {
 	if codes <= 8*probes {
 		return true
 	}
-	best := p.weigh(s.bands, radius, scan)
-	return best < scan
+	return p.weigh(s.bands, radius, scan) < scan
 }
 
 // even divides radius+1 among the bands, the wider ones first. It reports
@@ -102,28 +101,31 @@ func (b *band) held(key uint32, flips []uint32) int {
 }
 
 // weigh sets the radii whose probes cost least and returns what they cost, or
-// more than limit if weighing alone costs more. It looks one bit further in
-// each band than the even radii do, so that some bands can do the work of
-// others.
+// limit if weighing alone costs more. It looks further in each band
+// than the even radii do, so that some bands can do the work of others, and
+// further again while that costs less than the best radii so far.
 func (p *plan) weigh(bands []band, radius, limit int) int {
-	furthest := min(int(p.radii[0])+1, widest)
 	// cost[i][u] is what band i costs with radius u-1.
 	var cost [mostBands][widest + 2]int
-	weighing := 0
-	for i := range bands {
-		weighing += len(bands[i].flips.within(int8(furthest)))
-	}
-	if weighing > limit {
-		return limit + 1
-	}
-	for i := range bands {
-		b := &bands[i]
-		for r := range furthest + 1 {
-			flips := b.flips.exactly(r)
-			cost[i][r+1] = cost[i][r] + len(flips) + b.held(p.keys[i], flips)
+	even := min(int(p.radii[0])+1, widest)
+	weighed, best := 0, limit
+	for r := range widest + 1 {
+		probes := 0
+		for i := range bands {
+			probes += len(bands[i].flips.exactly(r))
+		}
+		if weighed += probes; weighed > best {
+			break
+		}
+		for i := range bands {
+			flips := bands[i].flips.exactly(r)
+			cost[i][r+1] = cost[i][r] + len(flips) + bands[i].held(p.keys[i], flips)
+		}
+		if r >= even {
+			best = p.cheapest(cost[:len(bands)], radius+1, r+1)
 		}
 	}
-	return p.cheapest(cost[:len(bands)], radius+1, furthest+1)
+	return best
 }
 
 // cheapest chooses units, at most most for each band and need together, with
