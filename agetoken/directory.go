@@ -78,7 +78,7 @@ func ParseDirectory(b []byte) (Directory, error) {
 	}
 	var in directoryJSON
 	if err := json.Unmarshal(b, &in); err != nil {
-		return Directory{}, fmt.Errorf("agetoken: %w: directory: %v", ErrFormat, err) //nolint:errorlint // ErrFormat is what a caller asks for
+		return Directory{}, fmt.Errorf("agetoken: %w: directory: %w", ErrFormat, err)
 	}
 	if uri, err := url.Parse(in.RequestURI); err != nil || in.RequestURI == "" || (uri.Scheme != "" && uri.Scheme != "https" && uri.Scheme != "http") {
 		return Directory{}, fmt.Errorf("agetoken: %w: directory: issuer-request-uri: %.64q", ErrFormat, in.RequestURI)
