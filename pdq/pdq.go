@@ -9,7 +9,8 @@
 // what the reference's command line computes instead.
 //
 // The pixels of a JPEG file are not fixed by its standard. Those of image/jpeg
-// differ from libjpeg's by rounding, and their hashes by a few bits.
+// differ from libjpeg's by rounding, and some hashes by 2 or 4 bits. Colour
+// differences are drawn as libjpeg draws them, smoother than At gives them.
 //
 // Time and memory grow with the size of the image. Whoever hashes images of
 // strangers limits their width and height before decoding.
@@ -47,8 +48,8 @@ func FromLuma(luma []float32, width, height int) (Fingerprint, error) {
 	return new(Hasher).FromLuma(luma, width, height)
 }
 
-// Hasher hashes one image after another in the same memory: about as many
-// bytes as the image has in the 1/32 of its rows. The zero Hasher is ready. It
+// Hasher hashes one image after another in the same memory: a few rows and a
+// 128th of the largest image, at 4 bytes a pixel. The zero Hasher is ready. It
 // is not for concurrent use.
 type Hasher struct {
 	// Shrink brings an image with a side above 512 pixels to 512×512 first,
