@@ -213,10 +213,10 @@ func TestLargeAgainstNaive(t *testing.T) {
 	if testing.Short() {
 		n = 12_000
 	}
-	for name, make := range map[string]func(*rand.Rand, int) []Entry{"uniform": uniform, "clustered": clustered} {
+	for name, entriesOf := range map[string]func(*rand.Rand, int) []Entry{"uniform": uniform, "clustered": clustered} {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, 7))
-			entries := make(r, n)
+			entries := entriesOf(r, n)
 			x, want := New(), naive{}
 			for _, e := range entries {
 				want[e] = true

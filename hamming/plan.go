@@ -128,7 +128,7 @@ func (p *plan) weigh(bands []band, radius, limit int) int {
 	return best
 }
 
-// cheapest chooses units, at most most for each band and need together, with
+// cheapest chooses units, up to most for each band and need together, with
 // the least sum of cost, by dynamic programming over the bands, and sets the
 // radii to one less.
 func (p *plan) cheapest(cost [][widest + 2]int, need, most int) int {

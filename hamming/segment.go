@@ -24,14 +24,14 @@ type segment struct {
 // band is some neighbouring bits of every code, and which codes have which
 // value of them.
 type band struct {
-	slice
+	cut
 	starts []uint32 // codes whose bits have the value k are order[starts[k]:starts[k+1]]
 	order  []uint32 // positions in codes; nil in the first band, whose order is that of codes
 	flips  flips
 }
 
-// slice says which bits of a code a band has.
-type slice struct {
+// cut says which bits of a code a band has.
+type cut struct {
 	word, next int  // the words of the first bit and, if it goes on there, of the last
 	shift      uint // of the first bit in its word, from the left
 	width      uint // bits, at most 29
@@ -39,7 +39,7 @@ type slice struct {
 
 // key is the value of the band's bits. Where they end in one word, bits of
 // the next are shifted in and out again.
-func (s slice) key(c *Code) uint32 {
+func (s cut) key(c *Code) uint32 {
 	return uint32((c[s.word]<<s.shift | c[s.next]>>(64-s.shift)) >> (64 - s.width))
 }
 
@@ -58,19 +58,19 @@ func bandsFor(n, banded int) int {
 	return min(max(int(math.Ceil(Size/math.Log2(float64(n)))), leastBands), mostBands)
 }
 
-// slices256 cuts a code into m bands, the wider ones first.
-func slices256(m int) []slice {
-	cut := make([]slice, m)
+// cuts divides a code into m bands, the wider ones first.
+func cuts(m int) []cut {
+	all := make([]cut, m)
 	bit := uint(0)
-	for i := range cut {
+	for i := range all {
 		width := uint(Size / m)
 		if i < Size%m {
 			width++
 		}
-		cut[i] = slice{word: int(bit / 64), next: min(int(bit/64)+1, 3), shift: bit % 64, width: width}
+		all[i] = cut{word: int(bit / 64), next: min(int(bit/64)+1, 3), shift: bit % 64, width: width}
 		bit += width
 	}
-	return cut
+	return all
 }
 
 // build makes a segment of entries, which may repeat and which it reorders.
@@ -135,11 +135,11 @@ func emptyBands(m int) []band {
 	}
 	bands := make([]band, m)
 	known := map[uint]flips{}
-	for i, cut := range slices256(m) {
-		if _, ok := known[cut.width]; !ok {
-			known[cut.width] = flipsOf(cut.width)
+	for i, c := range cuts(m) {
+		if _, ok := known[c.width]; !ok {
+			known[c.width] = flipsOf(c.width)
 		}
-		bands[i] = band{slice: cut, flips: known[cut.width]}
+		bands[i] = band{cut: c, flips: known[c.width]}
 	}
 	return bands
 }
