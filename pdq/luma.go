@@ -25,7 +25,7 @@ func lumaRow(out []float32, img image.Image, y int) {
 	switch m := img.(type) {
 	case *image.Gray:
 		for x, v := range m.Pix[m.PixOffset(left, y):][:len(out)] {
-			out[x] = float32(v)
+			out[x] = luma(v, v, v) // as Hasher-Matcher-Actioner does, which turns grey to colour
 		}
 	case *image.YCbCr:
 		lumaYCbCr(out, m, left, y)
