@@ -159,6 +159,7 @@ func TestParseWWWAuthenticateRefuses(t *testing.T) {
 		"challenge twice":            good + ", challenge=AAAA",
 		"challenge not base64url":    `PrivateToken challenge="+/"`,
 		"challenge with a line":      "PrivateToken challenge=\"AAIADmlzc3Vlci5leGFt\ncGxlAAAA\"",
+		"bits beyond the last byte":  "PrivateToken challenge=AAIAD2lzc3Vlci5leGFtcGxlcwAAAB",
 		"challenge truncated":        "PrivateToken challenge=AAIADmlzc3Vl",
 		"challenge with a rest":      good + "AAAA",
 		"parameter before a scheme":  "challenge=AAIADmlzc3Vlci5leGFtcGxlAAAA",

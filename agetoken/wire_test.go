@@ -166,7 +166,10 @@ func TestParseKeyRefuses(t *testing.T) {
 		b[at] = to
 		return b
 	}
+	longer := append(bytes.Clone(good), 5, 0) // NULL
+	longer[3] += 2
 	malformed(t, agetoken.ParseKey, map[string][]byte{
+		"another member at the end": longer,
 		"empty":                     nil,
 		"truncated":                 good[:len(good)-1],
 		"trailing byte":             append(bytes.Clone(good), 0),
