@@ -149,17 +149,16 @@ func Read(r io.Reader) (*Index, error) {
 	if d.u64() != binary.LittleEndian.Uint64([]byte(magic)) && d.err == nil {
 		return nil, fmt.Errorf("%w: it does not begin like one of this version", ErrSnapshot)
 	}
-	x := New()
-	v := x.now.Load()
+	var segments []*segment
 	for n := d.u64(); n > 0 && d.err == nil; n-- {
-		v.segments = append(v.segments, d.segment())
+		segments = append(segments, d.segment())
 	}
 	entries := d.entries(d.u64())
 	sum := uint64(d.sum.Sum32())
 	if d.u64() != sum {
 		d.fail("the checksum is wrong")
 	}
-	for _, s := range v.segments {
+	for _, s := range segments {
 		if d.err == nil && !s.sound() {
 			d.fail("its parts contradict each other")
 		}
@@ -167,8 +166,10 @@ func Read(r io.Reader) (*Index, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
+	x := New()
 	x.writing.Lock()
 	defer x.writing.Unlock()
+	x.now.Load().segments = segments
 	for _, e := range entries {
 		x.add(e)
 	}

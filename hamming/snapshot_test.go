@@ -52,7 +52,7 @@ func small() *Index {
 
 func TestDamagedSnapshots(t *testing.T) {
 	whole := snapshot(t, small())
-	for i := range whole {
+	for i := 0; i < len(whole); i += 7 { // in the end each byte of a word, in some word
 		damaged := slices.Clone(whole)
 		damaged[i] ^= 0x10
 		if _, err := Read(bytes.NewReader(damaged)); !errors.Is(err, ErrSnapshot) {
