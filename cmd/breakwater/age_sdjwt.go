@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -88,28 +85,6 @@ func readKey(path string) (*sdjwt.Key, error) {
 	return key, nil
 }
 
-// readProof reads a file that is small if it is what it is said to be.
-func readProof(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxProof+1))
-	if err == nil && len(text) > maxProof {
-		err = fmt.Errorf("%s: longer than %d bytes", path, maxProof)
-	}
-	return text, err
-}
-
-// proof is what "age verify" prints.
-type proof struct {
-	OK      bool           `json:"ok"`
-	Doctype string         `json:"doctype"`
-	Claims  map[string]any `json:"claims"`
-	Errors  []string       `json:"errors"`
-}
-
 func verifySDJWT(text string, issuer *sdjwt.Key, policy sdjwt.Policy, require []string) proof {
 	credential, err := sdjwt.Verify(text, issuer, policy)
 	if err != nil {
@@ -123,15 +98,4 @@ func verifySDJWT(text string, issuer *sdjwt.Key, policy sdjwt.Policy, require []
 	}
 	p.OK = len(p.Errors) == 0
 	return p
-}
-
-// printProof prints a proof; one that does not hold is exit status 1.
-func printProof(w io.Writer, p proof) error {
-	if err := json.NewEncoder(w).Encode(p); err != nil {
-		return failed(err)
-	}
-	if !p.OK {
-		return &statusError{status: exitFound}
-	}
-	return nil
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,17 +77,4 @@ func verifyToken(contents []byte, key *agetoken.Key) proof {
 		"token_key_id":     t.KeyID.String(),
 		"challenge_digest": hex.EncodeToString(t.Challenge[:]),
 	}}
-}
-
-// fromText is what hexadecimal or base64url stands for; what is neither stays
-// as it is.
-func fromText(contents []byte) []byte {
-	text := strings.TrimSpace(string(contents))
-	if b, err := hex.DecodeString(text); err == nil {
-		return b
-	}
-	if b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(text, "=")); err == nil {
-		return b
-	}
-	return contents
 }

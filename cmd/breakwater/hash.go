@@ -119,7 +119,7 @@ func (h *fileHasher) file(ctx context.Context, path string) (line hashedFile, er
 	if err != nil {
 		return line, withoutPath(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	head := make([]byte, 512)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
