@@ -52,7 +52,7 @@ var sideways = map[edge]string{
 
 // alone use the standard library and the vocabulary only: they are what others
 // build against, and bring them no dependency.
-var alone = []string{"event", "decision", "client", "hamming"}
+var alone = []string{"event", "decision", "client", "hamming", "pdq", "mdoc", "sdjwt"}
 
 // childSafety is what the platform floor must not know.
 var childSafety = []string{"event", "decision", "client", "policies"}

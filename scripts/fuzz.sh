@@ -14,7 +14,7 @@ targets=$(awk '/^Fuzz/ { names[++n] = $1 } /^ok/ { for (i = 1; i <= n; i++) prin
 passed=0 failed=()
 while read -r package target; do
 	echo "== $target in $package"
-	if go test -vet=off -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" </dev/null; then
+	if go test -vet=off -run '^$' -fuzz "^$target\$" -fuzzminimizetime 10x -fuzztime "$fuzztime" "$package" </dev/null; then
 		passed=$((passed + 1))
 	else
 		failed+=("$package $target")

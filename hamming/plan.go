@@ -1,0 +1,159 @@
+package hamming
+
+import "math"
+
+// widest is the greatest radius within a band: looking up keys with
+// five bits flipped costs more than a scan of a million codes.
+const widest = 4
+
+// flips are the ways to flip at most widest of a number of bits, fewest bits
+// first.
+type flips struct {
+	masks []uint32
+	count [widest + 2]int // count[r+1] of masks flip at most r bits
+}
+
+func flipsOf(width uint) flips {
+	f := flips{masks: []uint32{0}, count: [widest + 2]int{0, 1}}
+	from := 0
+	for r := 1; r <= widest; r++ {
+		to := len(f.masks)
+		for _, mask := range f.masks[from:to] {
+			for bit := range width {
+				if 1<<bit > mask { // ascending bits: each combination once
+					f.masks = append(f.masks, mask|1<<bit)
+				}
+			}
+		}
+		from = to
+		f.count[r+1] = len(f.masks)
+	}
+	return f
+}
+
+// within is the flips of at most radius bits: none for -1.
+func (f *flips) within(radius int8) []uint32 { return f.masks[:f.count[radius+1]] }
+
+// exactly is the flips of radius bits.
+func (f *flips) exactly(radius int) []uint32 { return f.masks[f.count[radius]:f.count[radius+1]] }
+
+// plan says how a segment is searched: which keys within which radius of
+// each band. A radius of -1 leaves the band out.
+type plan struct {
+	keys  [mostBands]uint32
+	radii [mostBands]int8
+}
+
+// Costs are counted in reads of memory in no order: one for each probe of a
+// bucket and one for each code in it. A scan reads scanned codes in that time.
+const scanned = 4
+
+// choose fills the plan and reports whether it is better than a scan. It
+// first divides the radius evenly, which is right for codes like random ones.
+// Where that meets buckets far fuller than chance makes them, it weighs the
+// bands and looks less near in the full ones.
+func (p *plan) choose(s *segment, q *Code, radius int) bool {
+	scan := len(s.codes) / scanned
+	if len(s.bands) == 0 || !p.even(s.bands, radius) {
+		return false
+	}
+	probes, codes := 0, 0
+	for i := range s.bands {
+		p.keys[i] = s.bands[i].key(q)
+		probes += len(s.bands[i].flips.within(p.radii[i]))
+	}
+	if probes > scan {
+		return false
+	}
+	for i := range s.bands {
+		codes += s.bands[i].held(p.keys[i], s.bands[i].flips.within(p.radii[i]))
+	}
+	if codes <= 8*probes {
+		return true
+	}
+	return p.weigh(s.bands, radius, scan) < scan
+}
+
+// even divides radius+1 among the bands, the wider ones first. It reports
+// whether that needs at most widest in each.
+func (p *plan) even(bands []band, radius int) bool {
+	m := len(bands)
+	for i := range bands {
+		r := (radius+1)/m - 1
+		if i < (radius+1)%m {
+			r++
+		}
+		if r > widest {
+			return false
+		}
+		p.radii[i] = int8(r)
+	}
+	return true
+}
+
+// held is the number of codes in the buckets of a key and its flips.
+func (b *band) held(key uint32, flips []uint32) int {
+	n := 0
+	for _, flip := range flips {
+		n += int(b.starts[key^flip+1] - b.starts[key^flip])
+	}
+	return n
+}
+
+// weigh sets the radii whose probes cost least and returns what they cost, or
+// limit if weighing alone costs more. It looks further in each band
+// than the even radii do, so that some bands can do the work of others, and
+// further again while that costs less than the best radii so far.
+func (p *plan) weigh(bands []band, radius, limit int) int {
+	// cost[i][u] is what band i costs with radius u-1.
+	var cost [mostBands][widest + 2]int
+	even := min(int(p.radii[0])+1, widest)
+	weighed, best := 0, limit
+	for r := range widest + 1 {
+		probes := 0
+		for i := range bands {
+			probes += len(bands[i].flips.exactly(r))
+		}
+		if weighed += probes; weighed > best {
+			break
+		}
+		for i := range bands {
+			flips := bands[i].flips.exactly(r)
+			cost[i][r+1] = cost[i][r] + len(flips) + bands[i].held(p.keys[i], flips)
+		}
+		if r >= even {
+			best = p.cheapest(cost[:len(bands)], radius+1, r+1)
+		}
+	}
+	return best
+}
+
+// cheapest chooses units, up to most for each band and need together, with
+// the least sum of cost, by dynamic programming over the bands, and sets the
+// radii to one less.
+func (p *plan) cheapest(cost [][widest + 2]int, need, most int) int {
+	const units = mostBands*(widest+1) + 1
+	var least [units]int // of the bands so far, for each sum of units
+	var chosen [mostBands][units]uint8
+	for u := 1; u <= need; u++ {
+		least[u] = math.MaxInt / 2
+	}
+	for i := range cost {
+		for sum := need; sum >= 0; sum-- { // downwards: least[sum-u] is still that without band i
+			best := least[sum]
+			for u := 1; u <= min(most, sum); u++ {
+				if c := least[sum-u] + cost[i][u]; c < best {
+					best, chosen[i][sum] = c, uint8(u)
+				}
+			}
+			least[sum] = best
+		}
+	}
+	sum := need
+	for i := len(cost) - 1; i >= 0; i-- {
+		u := int(chosen[i][sum])
+		p.radii[i] = int8(u - 1)
+		sum -= u
+	}
+	return least[need]
+}
