@@ -58,7 +58,7 @@ func Names() []string {
 	return []string{
 		"text.age_probe", "text.coercive_control", "text.contact_move", "text.doxxing",
 		"text.eating_disorder_promotion", "text.grooming", "text.harassment", "text.hate",
-		"text.insult", "text.meeting", "text.misogyny", "text.profanity", "text.secrecy",
+		"text.identity_attack", "text.insult", "text.meeting", "text.misogyny", "text.profanity", "text.secrecy",
 		"text.self_harm_disclosure", "text.self_harm_encouragement", "text.severe_toxic",
 		"text.sexual", "text.sexual_minors", "text.sextortion", "text.solicitation", "text.spam",
 		"text.suicide", "text.threat", "text.toxic", "text.violence", "text.violence_graphic",
