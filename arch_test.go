@@ -25,7 +25,7 @@ var tiers = []struct {
 }{
 	{"vocabulary and libraries", []string{
 		"event", "decision", "client", "policies",
-		"pdq", "vpdq", "hamming", "agetoken", "mdoc", "sdjwt",
+		"pdq", "picture", "vpdq", "hamming", "agetoken", "mdoc", "sdjwt",
 	}},
 	{"ground", []string{"internal/fault"}},
 	{"platform", prefixed("internal/", "config", "db", "queue", "blob", "keys", "web", "telemetry")},
@@ -43,6 +43,8 @@ var sideways = map[edge]string{
 	{"decision", "event"}:  "a decision answers an event, band by band",
 	{"client", "event"}:    "the client sends events",
 	{"client", "decision"}: "the client receives decisions",
+
+	{"picture", "pdq"}: "an image is decoded to be hashed",
 
 	{"internal/keys", "internal/db"}:       "keys are kept, hashed, in the database",
 	{"internal/queue", "internal/db"}:      "jobs are put in the transaction of what they follow from",
