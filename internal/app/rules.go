@@ -10,6 +10,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/policies"
 )
@@ -32,7 +33,7 @@ func LoadRules(dir string, everywhere []string, options detect.Options) (*Rules,
 		}
 		operator = os.DirFS(dir)
 	}
-	terms, termsErr := text.Load(bank(operator, "terms"))
+	terms, termsErr := term.Load(bank(operator, "terms"))
 	hosts, hostsErr := link.Load(bank(operator, "hosts"))
 	if err := errors.Join(termsErr, hostsErr); err != nil {
 		return nil, err

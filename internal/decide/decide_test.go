@@ -27,6 +27,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/label"
 	"github.com/breakwater-project/breakwater/internal/policy"
@@ -128,7 +129,7 @@ var words = sync.OnceValues(func() (*detect.Set, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	bank, err1 := text.Load(terms)
+	bank, err1 := term.Load(terms)
 	known, err2 := link.Load(hosts)
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err

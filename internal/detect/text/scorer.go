@@ -38,12 +38,11 @@ func (d *Detector) Score(ctx context.Context, text string, into *Scores) error {
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
 	d.normaliser.Normalise(text, &s.text)
-	if err := d.automaton.search(ctx, s); err != nil {
+	if err := d.terms.Find(ctx, &s.text, &s.found); err != nil {
 		return err
 	}
-	d.automaton.combine(s)
-	for i, score := range s.scores {
-		if l, ok := ParseLabel(d.automaton.signals[i]); ok {
+	for i, score := range s.found.Scores {
+		if l := d.labels[i]; l >= 0 {
 			into.Of[l] = score
 		}
 	}

@@ -1,15 +1,7 @@
-// Package text finds terms in text, whatever disguise they are written in.
+// Package text scores what people write for the harms it may do.
 //
-// A text passes three steps, each usable on its own:
-//
-//   - Normalise gives it two plain forms, of which every byte remembers the bytes of
-//     the original that it came from (normalise.go, fold.go).
-//   - An automaton compiled from term banks finds terms in both forms in one pass each
-//     (bank.go, term.go, compile.go, vocabulary.go).
-//   - What stands around a match raises, lowers or voids its score, and the matches are
-//     combined into one score for each signal (match.go).
-//
-// Banks are YAML files that an operator edits: docs/howto-terms.md.
+// A text is normalised (package normal), terms are found in it (package term), and
+// both become one score for each label. A Detector gives them to the rules as signals.
 package text
 
 import (
@@ -20,55 +12,69 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
+	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 )
 
-// A Detector gives the text signals of its term banks. It is safe for concurrent use.
+// A Detector scores texts. It is safe for concurrent use.
 type Detector struct {
-	normaliser *Normaliser
-	automaton  *automaton
-	version    string
-	pool       sync.Pool // of *scratch
+	normaliser *normal.Normaliser
+	terms      *term.Finder
+	labels     []int // of each signal of terms; -1 where it is none
+	pool       sync.Pool
+}
+
+// scratch is the working memory for one text.
+type scratch struct {
+	text  normal.Forms
+	found term.Found
 }
 
 // New compiles banks. The error joins one error for each faulty term, each beginning
 // with file:line:column.
-func New(banks *Banks) (*Detector, error) {
-	n := NewNormaliser()
-	a, err := compile(banks, n)
+func New(banks *term.Banks) (*Detector, error) {
+	n := normal.New()
+	terms, err := term.New(banks, n)
 	if err != nil {
 		return nil, err
 	}
-	return &Detector{
+	d := &Detector{
 		normaliser: n,
-		automaton:  a,
-		version:    banks.Digest,
+		terms:      terms,
 		pool:       sync.Pool{New: func() any { return new(scratch) }},
-	}, nil
+	}
+	for _, signal := range terms.Signals() {
+		l, ok := ParseLabel(signal)
+		if !ok {
+			d.labels = append(d.labels, -1)
+			continue
+		}
+		d.labels = append(d.labels, int(l))
+	}
+	return d, nil
 }
 
 // Name is "text".
 func (d *Detector) Name() string { return "text" }
 
 // Version is the digest of the banks.
-func (d *Detector) Version() string { return d.version }
+func (d *Detector) Version() string { return d.terms.Digest() }
 
 // Names lists, sorted, what text can be scored for. A bank may add names of its
 // operator's own; a name that no bank counts for always scores 0.
 func Names() []string {
-	return []string{
-		"text.age_probe", "text.coercive_control", "text.contact_move", "text.doxxing",
-		"text.eating_disorder_promotion", "text.grooming", "text.harassment", "text.hate",
-		"text.identity_attack", "text.insult", "text.meeting", "text.misogyny", "text.profanity", "text.secrecy",
-		"text.self_harm_disclosure", "text.self_harm_encouragement", "text.severe_toxic",
-		"text.sexual", "text.sexual_minors", "text.sextortion", "text.solicitation", "text.spam",
-		"text.suicide", "text.threat", "text.toxic", "text.violence", "text.violence_graphic",
+	names := []string{"text.age_probe", "text.contact_move", "text.meeting", "text.secrecy"}
+	for _, l := range Labels() {
+		names = append(names, l.Signal())
 	}
+	slices.Sort(names)
+	return names
 }
 
 // Signals lists Names and the signals that some bank counts for, sorted. Rules
 // may read all of them whatever banks an operator keeps.
 func (d *Detector) Signals() []string {
-	all := append(Names(), d.automaton.signals...)
+	all := append(Names(), d.terms.Signals()...)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -81,51 +87,28 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
 	d.normaliser.Normalise(ev.Content.Text, &s.text)
-	if err := d.automaton.search(ctx, s); err != nil {
+	if err := d.terms.Find(ctx, &s.text, &s.found); err != nil {
 		return nil, err
 	}
-	if len(s.hits) == 0 {
-		return nil, nil
-	}
-	d.automaton.combine(s)
 	var signals []decision.Signal
-	for i, score := range s.scores {
+	for i, score := range s.found.Scores {
 		if score > 0 {
-			signals = append(signals, decision.Signal{Name: d.automaton.signals[i], Score: score})
+			signals = append(signals, decision.Signal{Name: d.terms.Signals()[i], Score: score})
 		}
 	}
 	return signals, nil
 }
 
-// A Match is one place of a text that counts for a signal.
-type Match struct {
-	Signal     string
-	Bank       string
-	Kind       string  // kind of harm, if the bank says
-	Score      float64 // after context
-	Start, End int     // byte range in the text
-}
-
-// Matches gives what was found in text, strongest first: for showing a person why.
-func (d *Detector) Matches(ctx context.Context, text string) ([]Match, error) {
+// Matches gives the terms that were found in text, strongest first: for showing a
+// person why.
+func (d *Detector) Matches(ctx context.Context, text string) ([]term.Match, error) {
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
 	d.normaliser.Normalise(text, &s.text)
-	if err := d.automaton.search(ctx, s); err != nil {
+	if err := d.terms.Find(ctx, &s.text, &s.found); err != nil {
 		return nil, err
 	}
-	d.automaton.combine(s)
-	var matches []Match
-	for _, h := range s.hits {
-		e := &d.automaton.entries[h.entry]
-		for _, signal := range e.signals {
-			m := Match{d.automaton.signals[signal], e.bank, e.kind, h.score, h.from, h.to}
-			if h.score > 0 && !slices.Contains(matches, m) {
-				matches = append(matches, m)
-			}
-		}
-	}
-	return matches, nil
+	return d.terms.Matches(&s.found), nil
 }
 
 // maxKept is the most text, in bytes, whose working memory is kept for the next one.

@@ -1,15 +1,17 @@
-package text
+package term
 
 import (
 	"cmp"
 	"context"
 	"slices"
+
+	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
 )
 
 // A token is a word of the text with the slots that it fills.
 type token struct {
 	start, end    int32 // in Form.Text
-	first, beyond int32 // slots: scratch.slots[first:beyond]
+	first, beyond int32 // slots: Found.slots[first:beyond]
 	sentence      int32
 }
 
@@ -27,9 +29,8 @@ type hit struct {
 	from, to int // bytes of the original text
 }
 
-// scratch is the working memory for one text.
-type scratch struct {
-	text     Normalised
+// Found is what a Finder found in one text, and its working memory.
+type Found struct {
 	tokens   []token
 	slots    []int32
 	found    []filled // by the word at hand
@@ -38,7 +39,7 @@ type scratch struct {
 	partials []partial
 	hits     []hit
 	taken    []taken
-	scores   []float64 // by signal
+	Scores   []float64 // by signal, as Finder.Signals orders them
 	counts   []int     // by signal: ranges taken
 }
 
@@ -53,22 +54,22 @@ const (
 	checkEvery  = 1024 // tokens between two looks at the context
 )
 
-// search finds all entries in s.text and leaves them in s.hits.
-func (a *automaton) search(ctx context.Context, s *scratch) error {
+// search finds all entries in text and leaves them in s.hits.
+func (a *automaton) search(ctx context.Context, text *normal.Forms, s *Found) error {
 	s.hits = s.hits[:0]
 	if len(s.stamps) != len(a.begin) {
 		s.stamps = make([]int, len(a.begin))
 	}
-	if err := a.searchForm(ctx, &s.text.Raw, false, s); err != nil {
+	if err := a.searchForm(ctx, &text.Raw, false, s); err != nil {
 		return err
 	}
-	if s.text.Plain {
+	if text.Plain {
 		return nil
 	}
-	return a.searchForm(ctx, &s.text.Folded, true, s)
+	return a.searchForm(ctx, &text.Folded, true, s)
 }
 
-func (a *automaton) searchForm(ctx context.Context, f *Form, folded bool, s *scratch) error {
+func (a *automaton) searchForm(ctx context.Context, f *normal.Form, folded bool, s *Found) error {
 	s.tokens, s.slots, s.partials = s.tokens[:0], s.slots[:0], s.partials[:0]
 	sentence := int32(0)
 	for _, w := range f.Words {
@@ -96,7 +97,7 @@ func (a *automaton) searchForm(ctx context.Context, f *Form, folded bool, s *scr
 	return nil
 }
 
-func (a *automaton) addToken(f *Form, start, end int, folded bool, sentence int32, s *scratch) {
+func (a *automaton) addToken(f *normal.Form, start, end int, folded bool, sentence int32, s *Found) {
 	first := int32(len(s.slots))
 	s.found = a.vocabulary.lookup(f.Text[start:end], folded, s.found[:0])
 	for _, f := range s.found {
@@ -107,7 +108,7 @@ func (a *automaton) addToken(f *Form, start, end int, folded bool, sentence int3
 
 // addSpelled adds the words that a run of single letters may stand for: itself if it
 // is a known word, else the longest known words from left to right.
-func (a *automaton) addSpelled(f *Form, w Word, sentence int32, s *scratch) {
+func (a *automaton) addSpelled(f *normal.Form, w normal.Word, sentence int32, s *Found) {
 	const shortest = 3
 	b := f.Bytes(w)
 	if a.vocabulary.longest(b, len(b)) == len(b) {
@@ -123,7 +124,7 @@ func (a *automaton) addSpelled(f *Form, w Word, sentence int32, s *scratch) {
 
 // advance moves every partial term on by token i and begins new ones. Until they are
 // weighed, hits hold tokens instead of bytes.
-func (a *automaton) advance(i int32, s *scratch) {
+func (a *automaton) advance(i int32, s *Found) {
 	t := &s.tokens[i]
 	if i > 0 && s.tokens[i-1].sentence != t.sentence {
 		s.partials = s.partials[:0]
@@ -157,7 +158,7 @@ func (a *automaton) advance(i int32, s *scratch) {
 }
 
 // reach records the terms that end at p, and keeps p if others go on.
-func (a *automaton) reach(p partial, s *scratch) {
+func (a *automaton) reach(p partial, s *Found) {
 	node := &a.nodes[p.node]
 	for _, e := range node.ends {
 		if int(p.gap) <= e.gap {
@@ -177,7 +178,7 @@ const (
 
 // weigh gives h its score and its place in the original text. An entry whose context
 // does not fit scores 0.
-func (a *automaton) weigh(f *Form, h *hit, s *scratch) {
+func (a *automaton) weigh(f *normal.Form, h *hit, s *Found) {
 	e := &a.entries[h.entry]
 	begin, last := h.from, h.to
 	h.from, h.to = f.Span(int(s.tokens[begin].start), int(s.tokens[last].end))
@@ -202,7 +203,7 @@ func (a *automaton) weigh(f *Form, h *hit, s *scratch) {
 
 // near reports whether a token from low to high fills slot, in the sentence of the
 // match from token begin to last but not in the match itself.
-func (s *scratch) near(slot int32, low, high, begin, last int) bool {
+func (s *Found) near(slot int32, low, high, begin, last int) bool {
 	for i := max(low, 0); i <= high && i < len(s.tokens); i++ {
 		if i >= begin && i <= last || s.tokens[i].sentence != s.tokens[begin].sentence {
 			continue
@@ -220,13 +221,13 @@ const (
 	maxTaken = 16 // matches that count for one signal; the strongest do
 )
 
-// combine turns s.hits into one score for each signal, in s.scores. The strongest match
+// combine turns s.hits into one score for each signal, in s.Scores. The strongest match
 // counts in full; others that do not overlap it add half of what independent evidence
 // would (noisy-or).
-func (a *automaton) combine(s *scratch) {
+func (a *automaton) combine(s *Found) {
 	n := len(a.signals)
-	s.scores, s.counts = slices.Grow(s.scores[:0], n)[:n], slices.Grow(s.counts[:0], n)[:n]
-	clear(s.scores)
+	s.Scores, s.counts = slices.Grow(s.Scores[:0], n)[:n], slices.Grow(s.counts[:0], n)[:n]
+	clear(s.Scores)
 	clear(s.counts)
 	s.taken = s.taken[:0]
 	slices.SortFunc(s.hits, func(x, y hit) int {
@@ -242,16 +243,16 @@ func (a *automaton) combine(s *scratch) {
 			}
 			s.counts[signal]++
 			s.taken = append(s.taken, taken{signal, h.from, h.to})
-			if s.scores[signal] == 0 {
-				s.scores[signal] = min(h.score, maxScore)
+			if s.Scores[signal] == 0 {
+				s.Scores[signal] = min(h.score, maxScore)
 			} else {
-				s.scores[signal] = min(1-(1-s.scores[signal])*(1-further*h.score), maxScore)
+				s.Scores[signal] = min(1-(1-s.Scores[signal])*(1-further*h.score), maxScore)
 			}
 		}
 	}
 }
 
-func (s *scratch) overlaps(signal int, h hit) bool {
+func (s *Found) overlaps(signal int, h hit) bool {
 	for _, t := range s.taken {
 		if t.signal == signal && h.from < t.to && t.from < h.to {
 			return true

@@ -1,4 +1,4 @@
-package text
+package normal
 
 import (
 	"bytes"
@@ -10,12 +10,12 @@ import (
 )
 
 func folded(n *Normaliser, s string) string {
-	var out Normalised
+	var out Forms
 	n.Normalise(s, &out)
 	return string(foldedForm(&out).Text)
 }
 
-func foldedForm(out *Normalised) *Form {
+func foldedForm(out *Forms) *Form {
 	if out.Plain {
 		return &out.Raw
 	}
@@ -23,7 +23,7 @@ func foldedForm(out *Normalised) *Form {
 }
 
 func TestFolding(t *testing.T) {
-	n := NewNormaliser()
+	n := New()
 	for _, tc := range []struct{ name, in, want string }{
 		{"plain", "Hello, World.", "hello, world."},
 		{"zero width", "st\u200bup\u200did\ufeff", "stupid"},
@@ -68,8 +68,8 @@ func TestFolding(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	n := NewNormaliser()
-	var out Normalised
+	n := New()
+	var out Forms
 	n.Normalise("Don't stop. 你好 🔪 t'es L o u d!", &out)
 	var got []string
 	for _, w := range out.Folded.Words {
@@ -89,14 +89,14 @@ func TestWords(t *testing.T) {
 }
 
 func TestSpansPointIntoTheOriginal(t *testing.T) {
-	n := NewNormaliser()
+	n := New()
 	for in, want := range map[string]string{
 		"oh ｓｔｕｐｉｄ one":                     "ｓｔｕｐｉｄ",
 		"oh s t u p i d  one":               "s t u p i d",
 		"oh s\u200bt\u0336u\u0336pid\u200b": "s\u200bt\u0336u\u0336pid",
 		"oh stuuuuupid":                     "stuuuuupid",
 	} {
-		var out Normalised
+		var out Forms
 		n.Normalise(in, &out)
 		f := foldedForm(&out)
 		from, to := f.Span(f.Words[1].Start, f.Words[1].End)
@@ -114,9 +114,9 @@ func FuzzNormalise(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	n := NewNormaliser()
+	n := New()
 	f.Fuzz(func(t *testing.T, s string) {
-		var out, again Normalised
+		var out, again Forms
 		n.Normalise(s, &out)
 		for name, form := range map[string]*Form{"raw": &out.Raw, "folded": &out.Folded} {
 			checkForm(t, name, s, form)
@@ -155,9 +155,9 @@ func checkForm(t *testing.T, name, s string, f *Form) {
 }
 
 func TestNormaliseDoesNotAllocate(t *testing.T) {
-	n := NewNormaliser()
+	n := New()
 	s := strings.Repeat("Th1s is a s t u p i d wörd. ", 5)
-	var out Normalised
+	var out Forms
 	n.Normalise(s, &out)
 	if got := testing.AllocsPerRun(100, func() { n.Normalise(s, &out) }); got > 0 {
 		t.Errorf("%v allocations a message, want 0", got)

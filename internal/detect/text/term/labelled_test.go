@@ -1,8 +1,7 @@
-package text
+package term
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -36,7 +35,7 @@ func (r row) benign() bool {
 func rows(t testing.TB, name string) []row {
 	dir := os.Getenv("BREAKWATER_DATA")
 	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "..", "shared", "data")
+		dir = filepath.Join("..", "..", "..", "..", "..", "shared", "data")
 	}
 	f, err := os.Open(filepath.Join(dir, "text", name))
 	if err != nil {
@@ -57,20 +56,6 @@ func rows(t testing.TB, name string) []row {
 		}
 		all = append(all, r)
 	}
-}
-
-// scores gives every signal's score for a text.
-func scores(t testing.TB, d *Detector, text string) map[string]float64 {
-	t.Helper()
-	signals, err := d.Detect(context.Background(), eventOf(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := make(map[string]float64)
-	for _, s := range signals {
-		m[s.Name] = s.Score
-	}
-	return m
 }
 
 // TestShippedBanksOnLabelledTexts prints how well terms alone find each label, and holds
@@ -159,18 +144,14 @@ func TestEntriesOnLabelledTexts(t *testing.T) {
 	d := shipped(t)
 	index := slices.Index(d.automaton.signals, signal)
 	right, wrong, benign := map[int32]int{}, map[int32]int{}, map[int32]int{}
-	s := new(scratch)
 	for _, r := range rows(t, "train_ship.jsonl.gz") {
 		v, known := r.Labels[label]
 		if !known && !r.benign() {
 			continue
 		}
-		d.normaliser.Normalise(r.Text, &s.text)
-		if err := d.automaton.search(context.Background(), s); err != nil {
-			t.Fatal(err)
-		}
+		d.search(t, r.Text)
 		seen := map[int32]bool{}
-		for _, h := range s.hits {
+		for _, h := range d.found.hits {
 			if h.score == 0 || seen[h.entry] {
 				continue
 			}

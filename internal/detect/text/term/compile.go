@@ -1,4 +1,4 @@
-package text
+package term
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
 )
 
 // An automaton finds all terms of all banks in one pass: a trie over letters turns
@@ -56,7 +58,7 @@ type roles struct {
 }
 
 // compile builds the automaton. The error joins one error for each faulty term.
-func compile(banks *Banks, n *Normaliser) (*automaton, error) {
+func compile(banks *Banks, n *normal.Normaliser) (*automaton, error) {
 	c := &compiler{
 		normaliser: n,
 		lists:      banks.lists,
@@ -95,8 +97,8 @@ func signalNames(banks *Banks) []string {
 }
 
 type compiler struct {
-	normaliser *Normaliser
-	scratch    Normalised
+	normaliser *normal.Normaliser
+	scratch    normal.Forms
 	lists      map[string]map[string][]string
 	symbols    map[string]int32 // by the slot's words and manner
 	root       *trieNode

@@ -1,15 +1,15 @@
-package text
+package normal
 
 import (
 	"bytes"
 	"unicode/utf8"
 )
 
-// mask is the sign that stands for one hidden letter of a word.
-const mask = '*'
+// Mask is the sign that stands for one hidden letter of a word.
+const Mask = '*'
 
 // fold writes out.Folded from out.Raw and reports whether the two differ.
-func (n *Normaliser) fold(out *Normalised) bool {
+func (n *Normaliser) fold(out *Forms) bool {
 	src := &out.Raw
 	if n.join(out) {
 		src = &out.joined
@@ -31,7 +31,7 @@ func (n *Normaliser) fold(out *Normalised) bool {
 		n.foldChunk(f, src, i, end, mixed)
 		i = end
 	}
-	if bytes.Equal(f.Text, out.Raw.Text) && bytes.IndexByte(f.Text, mask) < 0 {
+	if bytes.Equal(f.Text, out.Raw.Text) && bytes.IndexByte(f.Text, Mask) < 0 {
 		f.reset()
 		return false
 	}
@@ -45,7 +45,7 @@ func (n *Normaliser) fold(out *Normalised) bool {
 func needsFold(b []byte) bool {
 	for i, c := range b {
 		switch {
-		case c >= utf8.RuneSelf, c == mask:
+		case c >= utf8.RuneSelf, c == Mask:
 			return true
 		case isLeet(c):
 			if i+1 < len(b) && isWordByte(b[i+1]) || i > 0 && isASCIILetter(b[i-1]) {
@@ -208,16 +208,16 @@ func (n *Normaliser) squeeze(f *Form, at int) {
 	f.Text, f.from, f.to = f.Text[:keep], f.from[:keep], f.to[:keep]
 }
 
-// unmask writes "#" and "%" between letters as mask.
+// unmask writes "#" and "%" between letters as Mask.
 func unmask(b []byte) {
 	for i := 1; i+1 < len(b); i++ {
 		if (b[i] == '#' || b[i] == '%') && isMaskable(b[i-1]) && (isMaskable(b[i+1]) || b[i+1] == '#' || b[i+1] == '%') {
-			b[i] = mask
+			b[i] = Mask
 		}
 	}
 }
 
-func isMaskable(b byte) bool { return isASCIILetter(b) || b == mask }
+func isMaskable(b byte) bool { return isASCIILetter(b) || b == Mask }
 
 // unleet reads digits and signs inside words as the letters they stand for.
 func unleet(b []byte) {

@@ -1,9 +1,11 @@
-package text
+package term
 
 import (
 	"bytes"
 	"maps"
 	"slices"
+
+	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
 )
 
 // manner says how a slot's words are compared with the text.
@@ -156,14 +158,14 @@ const maxMasks = 5
 // since people also write **bold**, a word with "*" only at its end without them.
 func (v *vocabulary) lookupMasked(word []byte, folded bool, found []filled) []filled {
 	plain := word
-	for len(plain) > 0 && plain[len(plain)-1] == mask {
+	for len(plain) > 0 && plain[len(plain)-1] == normal.Mask {
 		plain = plain[:len(plain)-1]
 	}
-	masks := bytes.Count(word, []byte{mask})
+	masks := bytes.Count(word, []byte{normal.Mask})
 	if masks == len(word)-len(plain) {
 		found = v.lookup(plain, folded, found)
 	}
-	if len(word) < 3 || masks > maxMasks || 2*masks > len(word)+1 || word[0] == mask {
+	if len(word) < 3 || masks > maxMasks || 2*masks > len(word)+1 || word[0] == normal.Mask {
 		return found
 	}
 	return v.walkMasked(0, word, folded, found)
@@ -171,7 +173,7 @@ func (v *vocabulary) lookupMasked(word []byte, folded bool, found []filled) []fi
 
 func (v *vocabulary) walkMasked(node int32, word []byte, folded bool, found []filled) []filled {
 	for i, b := range word {
-		if b != mask {
+		if b != normal.Mask {
 			if node = v.child(node, b); node == 0 {
 				return found
 			}
@@ -179,7 +181,7 @@ func (v *vocabulary) walkMasked(node int32, word []byte, folded bool, found []fi
 		}
 		n := &v.nodes[node]
 		for e := n.first; e < n.first+n.count; e++ {
-			if isASCIILetter(v.labels[e]) {
+			if isLetter(v.labels[e]) {
 				found = v.walkMasked(v.targets[e], word[i+1:], folded, found)
 			}
 		}
@@ -217,7 +219,7 @@ func add(found, more []filled, folded bool, need manner) []filled {
 // shape reports whether word has a doubled letter, one three times, and a mask.
 func shape(word []byte) (double, long, masked bool) {
 	for i, b := range word {
-		if b == mask {
+		if b == normal.Mask {
 			masked = true
 		} else if i > 0 && word[i-1] == b {
 			double = true
@@ -226,3 +228,5 @@ func shape(word []byte) (double, long, masked bool) {
 	}
 	return double, long, masked
 }
+
+func isLetter(b byte) bool { return b >= 'a' && b <= 'z' }

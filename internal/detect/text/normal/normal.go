@@ -1,4 +1,11 @@
-package text
+// Package normal gives a text two plain forms, whatever disguise it is written in.
+//
+// The raw form is composed, lower-case and free of invisible characters. The folded
+// form also undoes what people do to hide words: accents and stacked marks, letters
+// of other alphabets that look alike, digits and signs for letters, letters spelled
+// out one by one, repeats. Every byte of a form remembers the bytes of the original
+// that it came from.
+package normal
 
 import (
 	"bytes"
@@ -71,9 +78,9 @@ func (f *Form) dropLast() {
 	f.Text, f.from, f.to = f.Text[:n], f.from[:n], f.to[:n]
 }
 
-// A Normalised text is its two Forms. Matching looks at both and believes the
+// Forms are the two shapes of a text. Matching looks at both and believes the
 // stronger: folding undoes disguises, but can also destroy what was written plainly.
-type Normalised struct {
+type Forms struct {
 	// Raw is compatibility-composed (NFKC) and lower-case, without invisible
 	// characters, direction marks, skin tones and variation selectors.
 	Raw Form
@@ -95,8 +102,8 @@ type Normaliser struct {
 	lookalike map[rune]byte
 }
 
-// NewNormaliser builds the character tables (a few milliseconds).
-func NewNormaliser() *Normaliser {
+// New builds the character tables (a few milliseconds).
+func New() *Normaliser {
 	return &Normaliser{
 		classes:   classTable(),
 		latin:     latinTable(),
@@ -105,10 +112,10 @@ func NewNormaliser() *Normaliser {
 }
 
 // Normalise fills out with the Forms of s. What out held before is overwritten, so
-// one Normalised can serve many texts in turn without allocating. Invalid UTF-8
+// one Forms can serve many texts in turn without allocating. Invalid UTF-8
 // reads as U+FFFD. The cost is linear in len(s), and so is the size of the Forms:
 // at most 6 bytes for each byte of s.
-func (n *Normaliser) Normalise(s string, out *Normalised) {
+func (n *Normaliser) Normalise(s string, out *Forms) {
 	n.clean(s, out)
 	n.split(&out.Raw, false)
 	out.Folded.reset()
@@ -116,7 +123,7 @@ func (n *Normaliser) Normalise(s string, out *Normalised) {
 }
 
 // clean writes the text of the raw form.
-func (n *Normaliser) clean(s string, out *Normalised) {
+func (n *Normaliser) clean(s string, out *Forms) {
 	f := &out.Raw
 	f.reset()
 	composed := 0 // s[:composed] needs no composing
@@ -248,7 +255,7 @@ func (n *Normaliser) wordEnd(b []byte, i int, masks bool) int {
 	for i < len(b) {
 		c, size := n.classAt(b, i)
 		switch {
-		case c == classLetter, c == classDigit, c == classMark, masks && b[i] == mask:
+		case c == classLetter, c == classDigit, c == classMark, masks && b[i] == Mask:
 			i += size
 		case b[i] == '\'' && n.isContraction(b[i+1:]):
 			i++
@@ -287,7 +294,7 @@ const minSpelled = 3
 // belong together while the same characters stand between them: in "g.o a.w.a.y"
 // the blank ends the first word, in "g o  a w a y" the wider blank does.
 // It reports whether it joined anything; if not, out.joined is left empty.
-func (n *Normaliser) join(out *Normalised) bool {
+func (n *Normaliser) join(out *Forms) bool {
 	raw, f := &out.Raw, &out.joined
 	f.reset()
 	copied := 0
@@ -362,4 +369,4 @@ func (n *Normaliser) single(f *Form, w Word) class {
 	return c
 }
 
-func isMaskSign(b byte) bool { return b == mask || b == '#' || b == '%' }
+func isMaskSign(b byte) bool { return b == Mask || b == '#' || b == '%' }
