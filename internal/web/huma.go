@@ -84,9 +84,9 @@ func decode(data []byte, v any) error {
 }
 
 // transform turns what huma refuses into a problem.
-func transform(_ huma.Context, _ string, v any) (any, error) {
+func transform(ctx huma.Context, _ string, v any) (any, error) {
 	if e, ok := v.(*huma.ErrorModel); ok {
-		return problemOf(e), nil
+		return current(ctx.Context()).shown(faultOf(e)), nil
 	}
 	return v, nil
 }
@@ -96,7 +96,7 @@ const (
 	maxLocation = 200 // bytes
 )
 
-func problemOf(e *huma.ErrorModel) fault.Problem {
+func faultOf(e *huma.ErrorModel) *fault.Error {
 	kind := fault.OfStatus(e.Status)
 	f := fault.New(kind, strings.ToUpper(e.Detail[:min(1, len(e.Detail))])+e.Detail[min(1, len(e.Detail)):]+".")
 	if kind == fault.Invalid {
@@ -109,7 +109,7 @@ func problemOf(e *huma.ErrorModel) fault.Problem {
 	}
 	slices.SortFunc(f.Fields, func(a, b fault.Field) int { return strings.Compare(a.Location, b.Location) })
 	f.Fields = f.Fields[:min(len(f.Fields), maxFields)]
-	return f.Problem()
+	return f
 }
 
 // field says what huma says without the value, and at the field itself. Places

@@ -38,6 +38,11 @@ type Operation struct {
 	Accepts []string // Raw: media types of the body; JSON unless set. "image/*" matches a family, "*/*" everything
 	Answers string   // Raw, Handle: media type of the answer; JSON unless set
 	Query   []Param  // Raw, Handle: query parameters, for the documents
+
+	// Beside gives what a problem has as "error" besides its own members, for
+	// drop-in endpoints, whose clients look there for what went wrong.
+	Beside func(*fault.Error) any
+
 	Hidden  bool     // left out of the documents
 
 	optional bool // the body may be empty: a typed operation whose Body is a pointer

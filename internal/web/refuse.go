@@ -10,8 +10,8 @@ import (
 // refuse answers with a problem.
 func (q *request) refuse(err error) {
 	refusal := q.refusal(err)
-	body, encodeErr := json.Marshal(refusal.problem)
-	if encodeErr != nil { // strings and a number: cannot be
+	body, encodeErr := json.Marshal(refusal)
+	if encodeErr != nil { // strings and numbers: cannot be
 		panic(encodeErr)
 	}
 	q.write(refusal.problem.Status, fault.ProblemType, body)
@@ -34,11 +34,23 @@ func (q *request) refusal(err error) *refusal {
 		q.route.warn.Do(func() { log.Warn("request refused for now") })
 	default: // the caller's own
 	}
-	return &refusal{f.Problem()}
+	return q.shown(f)
+}
+
+// shown is f as the caller of the operation reads it.
+func (q *request) shown(f *fault.Error) *refusal {
+	r := &refusal{problem: f.Problem()}
+	if beside := q.route.op.Beside; beside != nil {
+		r.beside = beside(f)
+	}
+	return r
 }
 
 // refusal is a problem that huma writes.
-type refusal struct{ problem fault.Problem }
+type refusal struct {
+	problem fault.Problem
+	beside  any // nil if there is nothing
+}
 
 // Error is the title.
 func (r *refusal) Error() string { return r.problem.Title }
@@ -49,8 +61,16 @@ func (r *refusal) GetStatus() int { return r.problem.Status }
 // ContentType is that of problems.
 func (r *refusal) ContentType(string) string { return fault.ProblemType }
 
-// MarshalJSON is the problem.
-func (r *refusal) MarshalJSON() ([]byte, error) { return json.Marshal(r.problem) }
+// MarshalJSON is the problem, with what stands beside it.
+func (r *refusal) MarshalJSON() ([]byte, error) {
+	if r.beside == nil {
+		return json.Marshal(r.problem)
+	}
+	return json.Marshal(struct {
+		fault.Problem
+		Error any `json:"error"`
+	}{r.problem, r.beside})
+}
 
 // fallback answers what no operation does: another method of a path that there
 // is (405), or nothing (404).

@@ -381,6 +381,37 @@ func TestKeyInQuery(t *testing.T) {
 	}
 }
 
+// What stands beside a problem does so whoever refuses: the frame, the check of
+// the body's type, or the operation.
+func TestBesideProblem(t *testing.T) {
+	f := newAPI(t, nil)
+	beside := func(e *fault.Error) any { return map[string]int{"code": e.Kind.Status()} }
+	web.Register(f.API, web.Operation{Method: "POST", Path: "/v1/beside", Roles: []keys.Role{keys.Platform}, Beside: beside},
+		func(context.Context, *struct{ Body note }) (*struct{ Body note }, error) {
+			return nil, fault.New(fault.Conflict, "taken")
+		})
+	for body, want := range map[string]int{good: 409, `{"id":`: 400, `{"colour":1}`: 422} {
+		w := call{method: "POST", path: "/v1/beside", key: "platform", body: body}.do(t, f)
+		var got struct {
+			fault.Problem
+			Error struct{ Code int }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if w.Code != want || got.Status != want || got.Title == "" || got.Error.Code != want || w.Header().Get("Content-Type") != fault.ProblemType {
+			t.Errorf("%s: %d %s, want %d", body, w.Code, w.Body, want)
+		}
+	}
+	w := call{method: "POST", path: "/v1/beside", body: good}.do(t, f)
+	if w.Code != 401 || !strings.Contains(w.Body.String(), `"error":{"code":401}`) {
+		t.Errorf("without a key: %d %s", w.Code, w.Body)
+	}
+	if w := (call{method: "PUT", path: "/v1/notes/x", key: "platform", body: `{`}).do(t, f); strings.Contains(w.Body.String(), `"error"`) {
+		t.Errorf("another operation: %s", w.Body)
+	}
+}
+
 func TestRate(t *testing.T) {
 	f := newAPI(t, nil) // 10 a second, 20 at once
 	events := func(n int) call {
