@@ -43,7 +43,7 @@ type Operation struct {
 	// drop-in endpoints, whose clients look there for what went wrong.
 	Beside func(*fault.Error) any
 
-	Hidden  bool     // left out of the documents
+	Hidden bool // left out of the documents
 
 	optional bool // the body may be empty: a typed operation whose Body is a pointer
 }
