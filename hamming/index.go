@@ -3,6 +3,7 @@ package hamming
 import (
 	"cmp"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,8 @@ type Index struct {
 	background bool       // a goroutine merges
 	recording  bool       // a merge is under way, which must learn of deletions
 	deleted    []Entry    // since it began
+
+	saving sync.Mutex // held while WriteFile writes
 
 	tailSize int // entries
 	banded   int // codes; a segment of fewer has no bands
@@ -146,6 +149,7 @@ func (x *Index) Search(code Code, radius int) iter.Seq[Match] {
 				return
 			}
 		}
+		runtime.KeepAlive(v) // and with it a mapped file that it lies in
 	}
 }
 

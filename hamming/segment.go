@@ -3,6 +3,7 @@ package hamming
 import (
 	"math"
 	"math/bits"
+	"runtime"
 	"slices"
 	"sort"
 	"sync/atomic"
@@ -13,6 +14,7 @@ const fewestBanded = 4096
 
 // segment is an immutable set of entries, but that entries die.
 type segment struct {
+	from   *mapping // what the arrays lie in, if they do
 	codes  []Code   // ascending, each once
 	starts []uint32 // the ids of codes[i] are ids[starts[i]:starts[i+1]], ascending
 	ids    []uint64
@@ -157,6 +159,7 @@ func (s *segment) find(e Entry) (int, bool) {
 	}
 	at, ok := slices.BinarySearch(s.ids[s.starts[i]:s.starts[i+1]], e.ID)
 	at += int(s.starts[i])
+	runtime.KeepAlive(s)
 	return at, ok && !s.dead.has(at)
 }
 
@@ -244,5 +247,6 @@ func (s *segment) appendLive(entries []Entry) []Entry {
 			}
 		}
 	}
+	runtime.KeepAlive(s)
 	return entries
 }

@@ -1,7 +1,7 @@
 package hamming
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,11 +10,12 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"runtime"
 	"slices"
 )
 
 // A snapshot is little-endian and all its arrays begin at multiples of eight
-// bytes, so that a later version may map it:
+// bytes, so that a mapped file is searched where it lies:
 //
 //	magic                 8 bytes, with the version
 //	segments              uint64
@@ -27,11 +28,14 @@ import (
 //	                      order: uint32 each, one for each code; not in the first
 //	tail                  entries: uint64; then code and id of each: 5 × uint64
 //	checksum              uint64, the CRC-32C of all before
+//
+// An array of an odd number of uint32 is followed by four bytes of zero.
 const magic = "hamming\x01"
 
-// WriteTo writes the set as it is at one moment, with its bands, so that Read
-// need not build them. Changes wait while deletions are copied, a bit for each
-// entry, not while anything is written. It returns the number of bytes written.
+// WriteTo writes the set as it is at one moment, with its bands, so that they
+// need not be built again. Changes wait while deletions are copied, a bit for
+// each entry, not while anything is written. It returns the number of bytes
+// written.
 func (x *Index) WriteTo(w io.Writer) (int64, error) {
 	x.writing.Lock()
 	v := x.now.Load()
@@ -46,19 +50,19 @@ func (x *Index) WriteTo(w io.Writer) (int64, error) {
 	x.writing.Unlock()
 
 	e := &encoder{w: w, sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
-	e.buf = append(e.buf, magic...)
-	e.u64(uint64(len(v.segments)))
+	e.write([]byte(magic))
+	e.u64s(uint64(len(v.segments)))
 	for i, s := range v.segments {
 		e.segment(s, dead[i])
 	}
-	e.u64(uint64(len(entries)))
+	e.u64s(uint64(len(entries)))
 	for _, entry := range entries {
-		e.code(entry.Code)
-		e.u64(entry.ID)
+		e.u64s(append(entry.Code[:], entry.ID)...)
 	}
 	e.flush()
-	e.u64(uint64(e.sum.Sum32()))
+	e.u64s(uint64(e.sum.Sum32()))
 	e.flush()
+	runtime.KeepAlive(v) // and with it a mapped file that it lies in
 	return e.written, e.err
 }
 
@@ -70,7 +74,7 @@ func (m marks) words() []uint64 {
 	return words
 }
 
-const bufferSize = 64 << 10
+const bufferSize = 256 << 10
 
 // encoder writes through a buffer and keeps the first error.
 type encoder struct {
@@ -82,47 +86,38 @@ type encoder struct {
 }
 
 func (e *encoder) segment(s *segment, dead []uint64) {
-	e.u64(uint64(len(s.codes)))
-	e.u64(uint64(len(s.ids)))
-	e.u64(uint64(len(s.bands)))
-	for _, c := range s.codes {
-		e.code(c)
-	}
+	e.u64s(uint64(len(s.codes)), uint64(len(s.ids)), uint64(len(s.bands)))
+	e.write(bytesOf(s.codes))
 	e.u32s(s.starts)
-	e.u64s(s.ids)
-	e.u64s(dead)
+	e.u64s(s.ids...)
+	e.u64s(dead...)
 	for i := range s.bands {
 		e.u32s(s.bands[i].starts)
 		e.u32s(s.bands[i].order)
 	}
 }
 
-func (e *encoder) code(c Code) {
-	for _, word := range c {
-		e.u64(word)
-	}
-}
-
-func (e *encoder) u64s(values []uint64) {
-	for _, v := range values {
-		e.u64(v)
-	}
-}
+func (e *encoder) u64s(values ...uint64) { e.write(bytesOf(values)) }
 
 // u32s pads to a multiple of eight bytes.
 func (e *encoder) u32s(values []uint32) {
-	for i := 0; i+1 < len(values); i += 2 {
-		e.u64(uint64(values[i]) | uint64(values[i+1])<<32)
-	}
+	e.write(bytesOf(values))
 	if len(values)%2 == 1 {
-		e.u64(uint64(values[len(values)-1]))
+		e.write(make([]byte, 4))
 	}
 }
 
-func (e *encoder) u64(v uint64) {
-	e.buf = binary.LittleEndian.AppendUint64(e.buf, v)
-	if len(e.buf) >= bufferSize {
-		e.flush()
+func (e *encoder) write(b []byte) {
+	if e.buf == nil {
+		e.buf = make([]byte, 0, bufferSize)
+	}
+	for len(b) > 0 {
+		n := min(len(b), bufferSize-len(e.buf))
+		e.buf = append(e.buf, b[:n]...)
+		b = b[n:]
+		if len(e.buf) == bufferSize {
+			e.flush()
+		}
 	}
 }
 
@@ -136,32 +131,38 @@ func (e *encoder) flush() {
 	e.buf = e.buf[:0]
 }
 
-// ErrSnapshot is what Read's errors are when the fault is in what it read:
-// no snapshot, a damaged one, or one that ends too early.
+// ErrSnapshot is what errors are when the fault is in what was read: no
+// snapshot, a damaged one, or one that ends too early.
 var ErrSnapshot = errors.New("hamming: not a whole snapshot")
 
-// Read makes an index of what WriteTo wrote. It holds all of it in memory;
-// what it reads beyond the snapshot's end is lost. Errors are those of r, or
-// wrap ErrSnapshot. Nothing is believed before the checksum is right, and
-// memory is taken only as the bytes arrive.
+// Read makes an index of what WriteTo wrote, reading to the end of r. It holds
+// all of it in memory, which it takes only as the bytes arrive. Errors are
+// those of r, or wrap ErrSnapshot. Nothing is believed before the checksum is
+// right.
 func Read(r io.Reader) (*Index, error) {
-	d := &decoder{r: bufio.NewReaderSize(r, bufferSize), sum: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
-	if d.u64() != binary.LittleEndian.Uint64([]byte(magic)) && d.err == nil {
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(r); err != nil {
+		return nil, fmt.Errorf("hamming: read snapshot: %w", err)
+	}
+	return decode(&mapping{data: b.Bytes()})
+}
+
+// mapping is the bytes of a snapshot. Whatever is cut from them keeps it.
+type mapping struct{ data []byte }
+
+// decode makes an index whose arrays lie in the mapping.
+func decode(m *mapping) (*Index, error) {
+	defer runtime.KeepAlive(m)
+	d := &decoder{from: m, rest: m.data}
+	if !bytes.HasPrefix(m.data, []byte(magic)) {
 		return nil, fmt.Errorf("%w: it does not begin like one of this version", ErrSnapshot)
 	}
-	var segments []*segment
-	for n := d.u64(); n > 0 && d.err == nil; n-- {
-		segments = append(segments, d.segment())
-	}
-	entries := d.entries(d.u64())
-	sum := uint64(d.sum.Sum32())
-	if d.u64() != sum {
-		d.fail("the checksum is wrong")
-	}
-	for _, s := range segments {
-		if d.err == nil && !s.sound() {
-			d.fail("its parts contradict each other")
-		}
+	d.take(uint64(len(magic)), 1)
+	whole := make(chan bool, 1)
+	go func() { whole <- checked(m.data) }() // beside the reading, for a large one takes long
+	segments, entries := d.contents()
+	if !<-whole {
+		return nil, fmt.Errorf("%w: the checksum is wrong", ErrSnapshot)
 	}
 	if d.err != nil {
 		return nil, d.err
@@ -177,19 +178,44 @@ func Read(r io.Reader) (*Index, error) {
 	return x, nil
 }
 
-// decoder reads arrays piece by piece and keeps the first error, after which
-// it reads zeros.
+// checked reports whether data ends in the checksum of all before.
+func checked(data []byte) bool {
+	if len(data) < 8 {
+		return false
+	}
+	body, sum := data[:len(data)-8], binary.LittleEndian.Uint64(data[len(data)-8:])
+	return uint64(crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli))) == sum
+}
+
+// decoder cuts arrays from the bytes and keeps the first error, after which
+// arrays are empty.
 type decoder struct {
-	r   io.Reader
-	sum hash.Hash32
-	buf [bufferSize]byte
-	err error
+	from *mapping
+	rest []byte
+	err  error
 }
 
 func (d *decoder) fail(why string) {
 	if d.err == nil {
 		d.err = fmt.Errorf("%w: %s", ErrSnapshot, why)
 	}
+}
+
+func (d *decoder) contents() ([]*segment, []Entry) {
+	var segments []*segment
+	for n := d.u64(); n > 0 && d.err == nil; n-- {
+		segments = append(segments, d.segment())
+	}
+	words := d.u64s(d.u64(), 5)
+	d.take(8, 1) // the checksum
+	if len(d.rest) > 0 {
+		d.fail("more follows its end")
+	}
+	var entries []Entry
+	for w := range slices.Chunk(words, 5) {
+		entries = append(entries, Entry{Code(w), w[4]})
+	}
+	return segments, entries
 }
 
 func (d *decoder) segment() *segment {
@@ -199,16 +225,11 @@ func (d *decoder) segment() *segment {
 		d.fail("a segment has an impossible size")
 		return nil
 	}
-	s := &segment{codes: d.codes(codes), starts: d.u32s(codes + 1), ids: d.u64s(ids)}
-	for i, word := range d.u64s((ids + 63) / 64) {
-		if i == 0 {
-			s.dead = newMarks(int(ids))
-		}
+	s := &segment{from: d.from, codes: d.codes(codes), starts: d.u32s(codes + 1), ids: d.u64s(ids, 1)}
+	s.dead = newMarks(len(s.ids))
+	for i, word := range d.u64s((ids+63)/64, 1) {
 		s.dead[i].Store(word)
 		s.killed.Add(int64(bits.OnesCount64(word)))
-	}
-	if d.err != nil {
-		return nil
 	}
 	s.bands = emptyBands(int(bands))
 	for i := range s.bands {
@@ -218,74 +239,43 @@ func (d *decoder) segment() *segment {
 			b.order = d.u32s(codes)
 		}
 	}
+	if d.err == nil && !s.sound() {
+		d.fail("its parts contradict each other")
+	}
 	return s
 }
 
-func (d *decoder) codes(n uint64) []Code {
-	var codes []Code
-	d.pieces(n, Size/8, func(b []byte) {
-		var c Code
-		for i := range c {
-			c[i] = binary.LittleEndian.Uint64(b[8*i:])
-		}
-		codes = append(codes, c)
-	})
-	return codes
-}
+func (d *decoder) codes(n uint64) []Code { return arrayOf[Code](d.take(n, Size/8)) }
 
-func (d *decoder) entries(n uint64) []Entry {
-	var entries []Entry
-	d.pieces(n, Size/8+8, func(b []byte) {
-		var e Entry
-		for i := range e.Code {
-			e.Code[i] = binary.LittleEndian.Uint64(b[8*i:])
-		}
-		e.ID = binary.LittleEndian.Uint64(b[Size/8:])
-		entries = append(entries, e)
-	})
-	return entries
-}
-
-func (d *decoder) u64s(n uint64) []uint64 {
-	var values []uint64
-	d.pieces(n, 8, func(b []byte) { values = append(values, binary.LittleEndian.Uint64(b)) })
-	return values
-}
+func (d *decoder) u64s(n uint64, each uint64) []uint64 { return arrayOf[uint64](d.take(n, 8*each)) }
 
 func (d *decoder) u32s(n uint64) []uint32 {
-	var values []uint32
-	d.pieces(n, 4, func(b []byte) { values = append(values, binary.LittleEndian.Uint32(b)) })
+	values := arrayOf[uint32](d.take(n, 4))
 	if n%2 == 1 {
-		d.pieces(1, 4, func([]byte) {}) // padding
+		d.take(1, 4) // padding
 	}
 	return values
 }
 
 func (d *decoder) u64() uint64 {
-	if v := d.u64s(1); len(v) == 1 {
+	if v := d.u64s(1, 1); len(v) == 1 {
 		return v[0]
 	}
 	return 0
 }
 
-// pieces reads n values of size bytes, as long as there are any.
-func (d *decoder) pieces(n uint64, size int, take func([]byte)) {
-	for n > 0 && d.err == nil {
-		count := min(n, uint64(len(d.buf)/size))
-		piece := d.buf[:int(count)*size]
-		if _, err := io.ReadFull(d.r, piece); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			d.fail("it ends too early")
-			return
-		} else if err != nil {
-			d.err = fmt.Errorf("hamming: read snapshot: %w", err)
-			return
-		}
-		d.sum.Write(piece) // a hash never fails
-		for b := range slices.Chunk(piece, size) {
-			take(b)
-		}
-		n -= count
+// take cuts off n values of size bytes, if there are as many.
+func (d *decoder) take(n, size uint64) []byte {
+	if d.err != nil {
+		return nil
 	}
+	if n > uint64(len(d.rest))/size {
+		d.fail("it ends too early")
+		return nil
+	}
+	b := d.rest[: n*size : n*size]
+	d.rest = d.rest[n*size:]
+	return b
 }
 
 // sound reports whether a segment can be searched without reading outside its
@@ -298,13 +288,8 @@ func (s *segment) sound() bool {
 		return false // Len would count entries that are not there
 	}
 	for _, b := range s.bands {
-		if !bounds(b.starts, len(s.codes)) {
+		if !bounds(b.starts, len(s.codes)) || len(b.order) > 0 && int(slices.Max(b.order)) >= len(s.codes) {
 			return false
-		}
-		for _, i := range b.order {
-			if int(i) >= len(s.codes) {
-				return false
-			}
 		}
 	}
 	return true
