@@ -13,8 +13,8 @@ import (
 )
 
 func newAge() *cobra.Command {
-	cmd := &cobra.Command{Use: "age", Short: "Age assurance: check what a wallet or a token proves", Args: cobra.NoArgs, RunE: help}
-	cmd.AddCommand(newAgeVerify())
+	cmd := &cobra.Command{Use: "age", Short: "Age assurance: what proves an age, and how well", Args: cobra.NoArgs, RunE: help}
+	cmd.AddCommand(newAgeVerify(), newAgeReport())
 	return cmd
 }
 
