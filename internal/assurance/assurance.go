@@ -1,0 +1,209 @@
+// Package assurance finds out whether somebody has reached an age, and keeps
+// nothing else of them.
+//
+// The platform opens a session for a profile, which is what a law asks for one
+// purpose. The person chooses one of the methods that the session offers: a
+// wallet on their device, a provider. Whatever the method, what it found is a
+// Result, and Accept judges it by the profile: it becomes one statement about
+// the account (internal/age merges it with the others), the session ends, and
+// of the attempt a count is all that is kept.
+//
+// A session that was asked for tokens yields a Grant: leave to have
+// single-use tokens issued (package token), which names neither account nor
+// session, so that what the tokens open later can't be linked with the check.
+//
+// The wallet protocols are in package wallet, which keeps nothing at all.
+package assurance
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/breakwater-project/breakwater/agetoken"
+	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/db"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrations makes this package's tables.
+func Migrations() db.Source { return db.Source{Package: "assurance", FS: migrations} }
+
+// Check is one configured way to check an age: wallet credentials of a kind
+// and whom to trust for them, or a provider.
+type Check interface {
+	// Method is what it does.
+	Method() Method
+	// Closed says why it can't be used at a time (a stale trusted list, a
+	// lapsed key), or nil. It must be quick, and asks nobody.
+	Closed(now time.Time) error
+}
+
+// Options of the checks. DB and Accounts are required.
+type Options struct {
+	DB       *db.DB
+	Accounts *age.Accounts
+	Now      func() time.Time // time.Now unless set
+	// URL is where wallets and browsers reach this server, without a slash at
+	// the end.
+	URL string
+	// Checks are all that are configured.
+	Checks []Check
+	// Effective asks whether there is evidence that a method of a provider is
+	// highly effective (R24). Without, every capable method is.
+	Effective func(m Method, provider string) bool
+	// Secret keys what is derived for each request. It is not in the database.
+	Secret [32]byte
+}
+
+// Assurance runs the checks. It is safe for concurrent use.
+type Assurance struct {
+	Grants *Grants
+
+	opt      Options
+	profiles []Profile
+}
+
+// New is over the tables that Migrations makes.
+func New(o Options) (*Assurance, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	profiles, err := Profiles()
+	if err != nil {
+		return nil, err
+	}
+	return &Assurance{Grants: NewGrants(o.Now), opt: o, profiles: profiles}, nil
+}
+
+// Profile is the profile of that id.
+func (a *Assurance) Profile(id string) (Profile, bool) {
+	i := slices.IndexFunc(a.profiles, func(p Profile) bool { return p.ID == id })
+	if i < 0 {
+		return Profile{}, false
+	}
+	return a.profiles[i], true
+}
+
+// Offered are the checks that a profile allows and that are open now, in the
+// profile's order.
+func (a *Assurance) Offered(p *Profile) []Check {
+	now := a.opt.Now()
+	var open []Check
+	for _, m := range p.Methods {
+		for _, c := range a.opt.Checks {
+			if c.Method() == m && c.Closed(now) == nil {
+				open = append(open, c)
+			}
+		}
+	}
+	return open
+}
+
+// ErrFewMethods means that a profile has no two methods configured of which
+// one needs no government ID, or none such open (R28).
+var ErrFewMethods = errors.New("assurance: too few methods")
+
+// Ready says whether people have a choice: two configured methods, one of them
+// without government ID, and such a one open now.
+func (a *Assurance) Ready(p *Profile) error {
+	configured, free := map[Method]bool{}, false
+	for _, c := range a.opt.Checks {
+		if slices.Contains(p.Methods, c.Method()) {
+			configured[c.Method()] = true
+			free = free || !c.Method().GovernmentID()
+		}
+	}
+	open := slices.ContainsFunc(a.Offered(p), func(c Check) bool { return !c.Method().GovernmentID() })
+	if len(configured) < 2 || !free || !open {
+		return ErrFewMethods
+	}
+	return nil
+}
+
+// Accept judges what a method found for an open session. What it says is
+// merged into the session's account, and the session ends, unless nothing is
+// decided: then another method may still say. The errors are ErrNoSession and
+// ErrEnded.
+func (a *Assurance) Accept(ctx context.Context, session string, r Result) (v Verdict, err error) {
+	var account string
+	err = a.opt.DB.Tx(ctx, func(tx *sql.Tx) (err error) {
+		s, err := a.openSession(ctx, tx, session)
+		if err != nil {
+			return err
+		}
+		account = s.Account
+		v, err = a.accept(ctx, tx, &s, r)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("assurance: accept: %w", err)
+	}
+	if account != "" {
+		a.opt.Accounts.Forget(account)
+	}
+	return v, nil
+}
+
+// accept is Accept for a session that is open, within a transaction.
+func (a *Assurance) accept(ctx context.Context, tx *sql.Tx, s *Session, r Result) (Verdict, error) {
+	if err := r.check(); err != nil {
+		return "", err
+	}
+	a.weigh(&r)
+	v := s.Profile.Judge(&r)
+	if s.Account != "" && v != Undecided {
+		r.Ages = s.Profile.keeps(&r, v)
+		if err := a.opt.Accounts.Check(ctx, tx, s.Account, r.signal(s.Profile.until(&r))); err != nil {
+			return "", err
+		}
+	}
+	class := agetoken.ClassNone
+	if v == Passed && r.HighlyEffective() {
+		class = r.Level
+	}
+	if err := a.settle(ctx, tx, s, v, class); err != nil {
+		return "", err
+	}
+	return v, a.count(ctx, tx, s.Profile.ID, string(r.Method), string(v))
+}
+
+// weigh takes away the level of a method that nobody has evidence for.
+func (a *Assurance) weigh(r *Result) {
+	if a.opt.Effective != nil && !a.opt.Effective(r.Method, r.Provider) {
+		r.Level = agetoken.Asserted
+	}
+}
+
+// lasting is for how long a statement holds that names no end.
+const lasting = 365 * 24 * time.Hour
+
+// Merge merges a result into an account without a session: what a device or a
+// store says, a doubt, a decision on appeal.
+func (a *Assurance) Merge(ctx context.Context, account string, r Result) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	a.weigh(&r)
+	until := Day(r.Expires)
+	if until.IsZero() {
+		until = Day(r.CheckedOn).Add(lasting)
+	}
+	err := a.opt.DB.Tx(ctx, func(tx *sql.Tx) error {
+		if err := a.opt.Accounts.Check(ctx, tx, account, r.signal(until)); err != nil {
+			return err
+		}
+		return a.count(ctx, tx, "", string(r.Method), "merged")
+	})
+	if err != nil {
+		return fmt.Errorf("assurance: merge: %w", err)
+	}
+	a.opt.Accounts.Forget(account)
+	return nil
+}
