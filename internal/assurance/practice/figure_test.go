@@ -10,11 +10,11 @@ import (
 )
 
 const figures = `method,source,date,group,people,metric,age,value
-facial_age_estimation,report 7,2026-05-15,all,40000,mae,,2.9
-facial_age_estimation,report 7,2026-05-15,female 13-16,1200,false_positive_rate,25,0.031
-facial_age_estimation,report 7,2026-05-15,male 13-16,1300,false_positive_rate,25,0.012
-facial_age_estimation,report 7,2026-05-15,female 17,300,false_positive_rate,25,0.02
-facial_age_estimation,report 7,2026-05-15,male 18-22,900,false_negative_rate,25,0.61
+facial_estimation,report 7,2026-05-15,all,40000,mae,,2.9
+facial_estimation,report 7,2026-05-15,female 13-16,1200,false_positive_rate,25,0.031
+facial_estimation,report 7,2026-05-15,male 13-16,1300,false_positive_rate,25,0.012
+facial_estimation,report 7,2026-05-15,female 17,300,false_positive_rate,25,0.02
+facial_estimation,report 7,2026-05-15,male 18-22,900,false_negative_rate,25,0.61
 `
 
 func TestFigures(t *testing.T) {
@@ -34,7 +34,7 @@ func TestFigures(t *testing.T) {
 	if g.Worst.Group != "female 13-16" || g.Best.Group != "male 13-16" || math.Abs(g.Size-0.019) > 1e-9 {
 		t.Errorf("gap: %+v", g)
 	}
-	if n := len(r.Statement(today, "facial_age_estimation").Methods[0].Figures); n != 5 {
+	if n := len(r.Statement(today, "facial_estimation").Methods[0].Figures); n != 5 {
 		t.Errorf("statement has %d figures, want 5", n)
 	}
 	if _, err := registry(t).WithFigures([]Figure{{Method: "palm"}}); err == nil {

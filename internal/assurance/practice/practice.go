@@ -78,9 +78,9 @@ type Method struct {
 // of what is not capable, and what the Codes and the EU's guidelines say of
 // self-declaration (R25).
 var never = map[string]string{
-	"self_declaration":  "a person's own word is not age assurance (Online Safety Act 2023, section 230(4))",
-	"debit_card":        "a payment that needs no adult proves none",
-	"contractual_terms": "a general restriction in terms of use checks nobody",
+	"self_declaration": "a person's own word is not age assurance (Online Safety Act 2023, section 230(4))",
+	"debit_card":       "a payment that needs no adult proves none",
+	"terms":            "a general restriction in terms of use checks nobody",
 }
 
 // Lacks lists the required criteria for which the method has no evidence at

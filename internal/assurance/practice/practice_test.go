@@ -32,7 +32,7 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s: no reason is given", m.ID)
 		}
 	}
-	if diff := cmp.Diff([]string{"age_token", "sd_jwt_vc", "wallet_mdoc"}, effective); diff != "" {
+	if diff := cmp.Diff([]string{"age_token", "wallet_av", "wallet_mdl", "wallet_sd_jwt"}, effective); diff != "" {
 		t.Errorf("highly effective as shipped (-want +got):\n%s", diff)
 	}
 }
@@ -41,7 +41,7 @@ func TestShipped(t *testing.T) {
 // has only evidence that lapsed (R24).
 func TestOneCriterionMissing(t *testing.T) {
 	for _, missing := range Required() {
-		m := complete("photo_id_matching")
+		m := complete("photo_id")
 		if v := m.Judge(today); !v.Effective {
 			t.Fatalf("with all evidence: %+v", v)
 		}
@@ -71,7 +71,7 @@ func TestEvidenceOfTheFutureSaysNothing(t *testing.T) {
 
 // What no evidence makes highly effective (R25).
 func TestNeverHighlyEffective(t *testing.T) {
-	for _, id := range []string{"self_declaration", "debit_card", "contractual_terms"} {
+	for _, id := range []string{"self_declaration", "debit_card", "terms"} {
 		m := complete(id)
 		if v := m.Judge(today); v.Effective || v.Why == "" {
 			t.Errorf("%s with all evidence: %+v", id, v)
@@ -103,7 +103,7 @@ func complete(id string) Method {
 func TestOperatorAddsEvidence(t *testing.T) {
 	own := `
 methods:
-  - id: facial_age_estimation
+  - id: facial_estimation
     challenge_age: 23
     evidence:
       technically_accurate: [{what: FATE AEV, source: "https://pages.nist.gov/frvt/html/frvt_age_estimation.html", by: NIST, date: "2026-05-15", expires: "2027-05-15"}]
@@ -114,14 +114,14 @@ methods:
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, _ := r.Method("facial_age_estimation")
+	m, _ := r.Method("facial_estimation")
 	if m.ChallengeAge != 23 || m.Approach != Estimation || m.GovernmentID {
 		t.Errorf("after the operator's file: %+v", m)
 	}
 	if diff := cmp.Diff([]Criterion{Fairness}, m.Judge(today).Lacks); diff != "" {
 		t.Errorf("what it still lacks (-want +got):\n%s", diff)
 	}
-	if before, _ := registry(t).Method("facial_age_estimation"); len(before.Evidence[Accuracy]) != 0 {
+	if before, _ := registry(t).Method("facial_estimation"); len(before.Evidence[Accuracy]) != 0 {
 		t.Error("the shipped registry was changed")
 	}
 }
