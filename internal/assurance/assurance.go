@@ -174,9 +174,10 @@ func (a *Assurance) accept(ctx context.Context, tx *sql.Tx, s *Session, r Result
 	return v, a.count(ctx, tx, s.Profile.ID, string(r.Method), string(v))
 }
 
-// weigh takes away the level of a method that nobody has evidence for.
+// weigh takes away the level of a method that nobody has evidence for. What a
+// token stands for was weighed before it was issued.
 func (a *Assurance) weigh(r *Result) {
-	if a.opt.Effective != nil && !a.opt.Effective(r.Method, r.Provider) {
+	if r.Method != Token && a.opt.Effective != nil && !a.opt.Effective(r.Method, r.Provider) {
 		r.Level = agetoken.Asserted
 	}
 }

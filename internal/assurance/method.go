@@ -26,6 +26,7 @@ const (
 	DigitalID        Method = "digital_id"
 	AgeKey           Method = "agekey"
 	Review           Method = "review" // a person decided, on appeal
+	Token            Method = "token"  // an age token, of whoever is trusted to issue them
 	DeviceSignal     Method = "device_signal"
 	StoreSignal      Method = "store_signal"
 	Guardian         Method = "guardian"
@@ -56,7 +57,7 @@ func (m Method) facts() facts {
 		return facts{capable: true, bases: verified}
 	case WalletMDL, WalletSDJWT, PhotoID, DigitalID:
 		return facts{capable: true, governmentID: true, bases: verified}
-	case OpenBanking, MobileOperator, CreditCard, Review:
+	case OpenBanking, MobileOperator, CreditCard, Review, Token:
 		return facts{capable: true, bases: verified}
 	case FacialEstimation, EmailEstimation:
 		return facts{capable: true, bases: estimated}
@@ -70,7 +71,7 @@ func (m Method) facts() facts {
 func Methods() []Method {
 	return []Method{
 		WalletAV, WalletMDL, WalletSDJWT, OpenBanking, PhotoID, FacialEstimation, MobileOperator, CreditCard,
-		EmailEstimation, DigitalID, AgeKey, Review, DeviceSignal, StoreSignal, Guardian, SelfDeclaration, DebitCard, Terms,
+		EmailEstimation, DigitalID, AgeKey, Review, Token, DeviceSignal, StoreSignal, Guardian, SelfDeclaration, DebitCard, Terms,
 	}
 }
 
