@@ -43,7 +43,8 @@ type Operation struct {
 	// drop-in endpoints, whose clients look there for what went wrong.
 	Beside func(*fault.Error) any
 
-	Hidden bool // left out of the documents
+	Anywhere bool // pages of any site may call it: it is public, and no cookie counts
+	Hidden   bool // left out of the documents
 
 	optional bool // the body may be empty: a typed operation whose Body is a pointer
 }
@@ -170,6 +171,9 @@ func (a *API) document(op *Operation) *huma.Operation {
 func (a *API) complete(op *Operation) {
 	if (len(op.Roles) > 0) == op.Public {
 		panic("web: " + op.Method + " " + op.Path + " must have roles or be public")
+	}
+	if op.Anywhere && !op.Public {
+		panic("web: " + op.Method + " " + op.Path + " needs a key, which no page of another site must have")
 	}
 	if op.ID == "" {
 		op.ID = strings.ToLower(op.Method) + strings.NewReplacer("/", "-", "{", "", "}", "", "$", "", "...", "").Replace(op.Path)

@@ -49,6 +49,19 @@ func (a *API) route(op Operation, reads bool, serve func(*request, *http.Request
 	}
 	a.methods[op.Method] = true
 	a.mux.Handle(strings.TrimSpace(op.Method+" "+op.Path), t)
+	if op.Anywhere {
+		a.mux.HandleFunc("OPTIONS "+op.Path, preflight)
+	}
+}
+
+// preflight lets a browser call an operation from a page of another site.
+func preflight(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	h.Set("Access-Control-Allow-Headers", "Content-Type")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // ServeHTTP is the order in which every request is treated.
@@ -183,6 +196,9 @@ func (q *request) head(r *http.Request) {
 	h.Set("X-Request-Id", q.id)
 	for name, values := range q.route.api.always {
 		h[name] = values
+	}
+	if q.route.op.Anywhere {
+		h.Set("Access-Control-Allow-Origin", "*")
 	}
 }
 

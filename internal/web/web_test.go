@@ -412,6 +412,37 @@ func TestBesideProblem(t *testing.T) {
 	}
 }
 
+// Pages of other sites may call what is open to them, problems included, and
+// nothing else; what needs a key can't be opened to them.
+func TestAnywhere(t *testing.T) {
+	f := newAPI(t, nil)
+	web.Register(f.API, web.Operation{Method: "POST", Path: "/v1/anywhere", Public: true, Anywhere: true},
+		func(context.Context, *struct{ Body note }) (*struct{ Body note }, error) {
+			return nil, fault.New(fault.Conflict, "taken")
+		})
+	const origin = "Access-Control-Allow-Origin"
+	for _, body := range []string{good, `{`, `{"colour":1}`} {
+		if w := (call{method: "POST", path: "/v1/anywhere", body: body}).do(t, f); w.Code < 400 || w.Header().Get(origin) != "*" {
+			t.Errorf("%s: %d, %v", body, w.Code, w.Header())
+		}
+	}
+	w := call{method: "OPTIONS", path: "/v1/anywhere"}.do(t, f)
+	if w.Code != 204 || w.Header().Get(origin) != "*" || !strings.Contains(w.Header().Get("Access-Control-Allow-Headers"), "Content-Type") {
+		t.Errorf("preflight: %d %v", w.Code, w.Header())
+	}
+	for _, method := range []string{"PUT", "OPTIONS"} {
+		if w := (call{method: method, path: "/v1/notes/x", key: "platform", body: good}).do(t, f); w.Header().Get(origin) != "" {
+			t.Errorf("%s of another operation: %v", method, w.Header())
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("an operation with a key is open to pages of other sites")
+		}
+	}()
+	web.Handle(f.API, web.Operation{Method: "GET", Path: "/v1/keyed", Roles: []keys.Role{keys.Platform}, Anywhere: true}, nil)
+}
+
 func TestRate(t *testing.T) {
 	f := newAPI(t, nil) // 10 a second, 20 at once
 	events := func(n int) call {
