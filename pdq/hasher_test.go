@@ -112,6 +112,24 @@ func TestLuma(t *testing.T) {
 	}
 }
 
+func TestRGB(t *testing.T) {
+	m := pattern(90, 70)
+	var pix []byte
+	for i := 0; i < len(m.Pix); i += 4 {
+		pix = append(pix, m.Pix[i:i+3]...)
+	}
+	hasher := &pdq.Hasher{}
+	got, err := hasher.FromRGB(pix, 90, 70)
+	if want := pdq.FromImage(m); err != nil || got != want {
+		t.Errorf("%s, %v; want %s", got.Hash, err, want.Hash)
+	}
+	for _, size := range [][2]int{{89, 70}, {-90, -70}, {0, 70}, {math.MaxInt, math.MaxInt}, {math.MaxInt, 2}} {
+		if _, err := hasher.FromRGB(pix, size[0], size[1]); err == nil {
+			t.Errorf("%v passes", size)
+		}
+	}
+}
+
 // An image too small to hash, or of one colour, has nothing to see.
 func TestDegenerate(t *testing.T) {
 	for _, size := range []image.Point{{}, {1, 1}, {4, 4}, {4, 5}, {100000, 4}, {1, 100000}} {

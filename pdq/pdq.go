@@ -89,6 +89,21 @@ func (h *Hasher) FromLuma(luma []float32, width, height int) (Fingerprint, error
 	return h.hash(width, height, func(y int, out []float32) { copy(out, luma[y*width:]) }), nil
 }
 
+// FromRGB hashes an image given as three bytes a pixel, red, green and blue,
+// row by row from the top left, as of a frame of video. It fails if there are
+// not width × height of them.
+func (h *Hasher) FromRGB(pix []byte, width, height int) (Fingerprint, error) {
+	if width < 0 || height < 0 || (width > 0 && height > len(pix)/3/width) || len(pix) != 3*width*height {
+		return Fingerprint{}, fmt.Errorf("pdq: %d bytes are not %d × %d pixels of 3", len(pix), width, height)
+	}
+	return h.hash(width, height, func(y int, out []float32) {
+		row := pix[3*y*width:][:3*len(out)]
+		for x := range out {
+			out[x] = luma(row[3*x], row[3*x+1], row[3*x+2])
+		}
+	}), nil
+}
+
 func (h *Hasher) hash(width, height int, row rows) Fingerprint {
 	if h.Shrink && width > 0 && height > 0 && max(width, height) > shrunk {
 		return h.square(shrunk, shrunk, h.nearest(width, height, row))
