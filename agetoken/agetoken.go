@@ -50,5 +50,6 @@ var (
 	ErrSignature = errors.New("the signature is not the key's")       // forged or damaged
 	ErrChallenge = errors.New("answers another challenge")            // of another issuer, origin or session
 	ErrTime      = errors.New("not at this time")                     // lapsed, or not yet begun
+	ErrSpent     = errors.New("spent before")                         // a token is good for one time
 	ErrBatch     = errors.New("a batch has between 1 and 30 of them") // none or too many
 )

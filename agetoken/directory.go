@@ -68,6 +68,17 @@ func (d Directory) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// Named is the key of a name. Tokens are signed by the key of the epoch in
+// which they are asked for: EpochOf(time.Now()).
+func (d Directory) Named(n KeyName) (NamedKey, bool) {
+	for _, k := range d.Keys {
+		if k.Name == n {
+			return k, true
+		}
+	}
+	return NamedKey{}, false
+}
+
 // ParseDirectory reads a directory of at most one MiB. Keys of other token
 // types and members that it does not know are left out, as the RFC asks; a
 // faulty key or one that occurs twice spoils the directory. Its errors are

@@ -111,15 +111,23 @@ func NewIssuer(private *rsa.PrivateKey) (*Issuer, error) {
 // Key is the public key.
 func (i *Issuer) Key() *Key { return i.key }
 
-// Sign answers one request. Whether the person may have a token is decided
-// before. Its errors are ErrKey, where the request is for another key, and
-// ErrFormat.
-func (i *Issuer) Sign(r Request) (Response, error) {
+// Check says whether Sign would answer a request, at once. Its errors are
+// ErrKey, where the request is for another key, and ErrFormat.
+func (i *Issuer) Check(r Request) error {
 	if r.KeyID != i.key.truncatedID() {
-		return Response{}, fmt.Errorf("agetoken: %w: the request is for …%02x, this is …%02x", ErrKey, r.KeyID, i.key.truncatedID())
+		return fmt.Errorf("agetoken: %w: the request is for …%02x, this is …%02x", ErrKey, r.KeyID, i.key.truncatedID())
 	}
 	if r.Blinded == [SignatureSize]byte{} || bytes.Compare(r.Blinded[:], i.modulus) >= 0 {
-		return Response{}, fmt.Errorf("agetoken: %w: the blinded message is not between 0 and the modulus", ErrFormat)
+		return fmt.Errorf("agetoken: %w: the blinded message is not between 0 and the modulus", ErrFormat)
+	}
+	return nil
+}
+
+// Sign answers one request. Whether the person may have a token is decided
+// before. Its errors are Check's.
+func (i *Issuer) Sign(r Request) (Response, error) {
+	if err := i.Check(r); err != nil {
+		return Response{}, err
 	}
 	signature, err := i.signer.BlindSign(r.Blinded[:])
 	if err != nil {

@@ -41,7 +41,16 @@ func (v *Verifier) Keys() map[KeyID]NamedKey { return maps.Clone(v.keys) }
 // Verify is what a token says. Spend its nullifier before you act on it. The
 // errors are ErrKey, ErrTime, ErrChallenge and ErrSignature; the signature,
 // which costs most, is checked last.
-func (v *Verifier) Verify(t Token) (KeyName, error) {
+func (v *Verifier) Verify(t Token) (KeyName, error) { return v.verify(&v.challenge, t) }
+
+// VerifyAnswer is Verify for a challenge of the moment, in the place of the
+// verifier's own: one that has the context of a session, say.
+func (v *Verifier) VerifyAnswer(c Challenge, t Token) (KeyName, error) {
+	digest := c.Digest()
+	return v.verify(&digest, t)
+}
+
+func (v *Verifier) verify(challenge *[DigestSize]byte, t Token) (KeyName, error) {
 	k, known := v.keys[t.KeyID]
 	if !known {
 		return KeyName{}, fmt.Errorf("agetoken: %w: no key has the ID %.8s…", ErrKey, t.KeyID)
@@ -53,7 +62,7 @@ func (v *Verifier) Verify(t Token) (KeyName, error) {
 	if !now.Before(k.Name.Epoch.Lapse()) {
 		return KeyName{}, fmt.Errorf("agetoken: %w: tokens of the key %s have lapsed", ErrTime, k.Name)
 	}
-	if subtle.ConstantTimeCompare(v.challenge[:], t.Challenge[:]) == 0 {
+	if subtle.ConstantTimeCompare(challenge[:], t.Challenge[:]) == 0 {
 		return KeyName{}, fmt.Errorf("agetoken: the token %w", ErrChallenge)
 	}
 	if err := k.Key.Verify(t); err != nil {
