@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/console"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
+	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/keys"
 	"github.com/breakwater-project/breakwater/internal/label"
@@ -53,6 +55,7 @@ type App struct {
 	api      *web.API
 	server   *server.Server
 	failures *prometheus.CounterVec // of detectors
+	text     atomic.Pointer[text.Detector]
 	ending   chan struct{}          // closed when Run begins to stop: ends the console's streams
 	close    []func() error
 }
@@ -132,6 +135,7 @@ func (a *App) openEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.text.Store(rules.Text)
 	log, err := journal.Open(ctx, a.db, journal.Options{Now: a.options.Now, Key: journalKey, Metrics: journal.NewMetrics(a.watch.Metrics)})
 	if err != nil {
 		return err
@@ -180,6 +184,7 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	a.Engine.Accounts.Routes(a.api)
 	a.Engine.Labels.Routes(a.api)
 	a.Console.Routes(a.api)
+	a.addCompat()
 	a.server, err = server.Open(ctx, server.Options{
 		Addr: a.cfg.Addr, MetricsAddr: a.cfg.MetricsAddr, API: a.api, Metrics: a.watch.Metrics.Handler(),
 		Checks: []server.Check{{Name: "database", Check: a.db.Writable}}, Log: a.watch.Log, Now: a.options.Now,
@@ -238,6 +243,7 @@ func (a *App) Reload() error {
 		return err
 	}
 	a.Engine.Rules.Replace(rules.Bundle, rules.Detect)
+	a.text.Store(rules.Text)
 	return nil
 }
 

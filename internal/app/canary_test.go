@@ -40,6 +40,9 @@ const canaryEvent = `{"id":"e-1","type":"message.send",
    "links":["https://canary.example/"]},
  "conversation":"canary-conversation","parent":"canary-parent","attributes":{"a":"canary-attribute"}}`
 
+const canaryComment = `{"comment":{"text":"canary text: I will kill you","type":"PLAIN_TEXT"},"requestedAttributes":{"TOXICITY":{}},
+ "languages":["en"],"clientToken":"canary","sessionId":"canary","communityId":"canary","doNotStore":true}`
+
 // No key, id, text or link of anybody reaches what an operator reads (logs,
 // metrics, /readyz) or what a caller reads of an error, while all is well and
 // while nothing is.
@@ -121,6 +124,16 @@ func (s *server) speak(t *testing.T, key string) (refused []string) {
 		{method: "POST", path: "/v1/feeds/feedback", body: `{"viewer":{"id":"canary-viewer"},"item":"canary-item","action":"see_less"}`},
 		{method: "POST", path: "/v1/feeds/feedback", body: `{"viewer":{"id":"canary-viewer"},"item":"canary-item","action":"canary"}`},
 		{method: "DELETE", path: "/v1/accounts/canary-member"},
+		{method: "POST", path: "/v1/moderations", body: `{"input":"canary text: I will kill you","model":"canary"}`},
+		{method: "POST", path: "/v1/moderations", body: `{"input":[{"type":"canary","text":"canary"}]}`},
+		{method: "POST", path: "/v1/moderations", body: `{"input":[{"type":"image_url","image_url":{"url":"data:canary"}}]}`},
+		{method: "POST", path: "/v1alpha1/comments:analyze?key=" + key, body: canaryComment, header: map[string]string{"Authorization": ""}},
+		{method: "POST", path: "/v1alpha1/comments:analyze?key=canary", body: canaryComment, header: map[string]string{"Authorization": ""}},
+		{method: "POST", path: "/v1alpha1/comments:analyze?alt=canary", body: canaryComment},
+		{method: "POST", path: "/v1alpha1/comments:analyze", body: strings.Replace(canaryComment, `"en"`, `"canary language"`, 1)},
+		{method: "POST", path: "/v1alpha1/comments:analyze", body: strings.Replace(canaryComment, `TOXICITY`, `canary attribute`, 1)},
+		{method: "POST", path: "/v1alpha1/comments:analyze", body: strings.Replace(canaryComment, `PLAIN_TEXT`, `canary`, 1)},
+		{method: "POST", path: "/v1alpha1/comments:suggestscore?key=" + key, body: `{"comment":{"text":"canary"},"attributeScores":{"INSULT":{"summaryScore":{"value":1}}},"clientToken":"canary"}`},
 	} {
 		r.key = key
 		if a := s.call(t, r); a.status >= 300 {

@@ -16,6 +16,7 @@ var contract = []string{
 	"POST /v1/decisions", "POST /v1/decisions/batch", "GET /v1/decisions/{id}",
 	"PUT /v1/accounts/{id}", "GET /v1/accounts/{id}", "DELETE /v1/accounts/{id}", "GET /v1/accounts/{id}/safeguards",
 	"POST /v1/feeds/filter", "POST /v1/feeds/feedback", "POST /v1/labels",
+	"POST /v1/moderations", "POST /v1alpha1/comments:analyze", "POST /v1alpha1/comments:suggestscore",
 	"GET /healthz", "GET /readyz", "GET /metrics",
 }
 

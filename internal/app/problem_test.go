@@ -18,6 +18,10 @@ var bodies = map[string]string{
 	"POST /v1/feeds/filter":    `{"viewer":{"band":"13-15","country":"GB"},"items":["p-1"]}`,
 	"POST /v1/feeds/feedback":  `{"viewer":{"id":"u-1"},"item":"p-1","action":"see_less"}`,
 	"POST /v1/labels":          `{"content":"p-1","kind":"ppc.porn","source":"trust-team","expires":"2099-01-01T00:00:00Z"}`,
+
+	"POST /v1/moderations":                 `{"input":["one","two"],"model":"omni-moderation-latest"}`,
+	"POST /v1alpha1/comments:analyze":      `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
+	"POST /v1alpha1/comments:suggestscore": `{"comment":{"text":"one"},"attributeScores":{"TOXICITY":{"summaryScore":{"value":1}}}}`,
 }
 
 // Bad input of every kind, on every route that reads a body: a problem that

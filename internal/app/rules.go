@@ -19,6 +19,7 @@ import (
 type Rules struct {
 	Bundle *policy.Bundle
 	Detect *detect.Set
+	Text   *text.Detector // one of Detect
 }
 
 // LoadRules reads the bundle in a folder, or the default bundle where dir is
@@ -52,7 +53,7 @@ func LoadRules(dir string, everywhere []string, options detect.Options) (*Rules,
 	if err != nil {
 		return nil, err
 	}
-	return &Rules{Bundle: bundle, Detect: set}, nil
+	return &Rules{Bundle: bundle, Detect: set, Text: words}, nil
 }
 
 // bank is the operator's own folder of banks, or the shipped one.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,6 +43,12 @@ func (a *API) markAsked(s *huma.Schema, asked map[string]bool) {
 		return
 	}
 	a.markAsked(s.Items, asked)
+	if of, ok := s.AdditionalProperties.(*huma.Schema); ok {
+		a.markAsked(of, asked)
+	}
+	for _, form := range slices.Concat(s.AnyOf, s.OneOf, s.AllOf) {
+		a.markAsked(form, asked)
+	}
 	for _, property := range s.Properties {
 		a.markAsked(property, asked)
 	}
