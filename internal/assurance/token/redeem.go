@@ -86,17 +86,15 @@ func (r *Redeemer) verify(ctx context.Context, t agetoken.Token, want Want) (Pro
 	return Proof{Statement{name.Over, name.Class}, by.host, name.Epoch.Lapse()}, name, nil
 }
 
-// reasons are the refusals that are counted.
-var reasons = []struct {
-	err    error
-	reason string
-}{
-	{agetoken.ErrFormat, "malformed"}, {agetoken.ErrKey, "key"}, {agetoken.ErrSignature, "signature"},
-	{agetoken.ErrChallenge, "challenge"}, {agetoken.ErrTime, "time"}, {agetoken.ErrSpent, "spent"}, {ErrWeak, "weak"},
-}
-
+// reasonOf is by what a refusal is counted; "" is none.
 func reasonOf(err error) string {
-	for _, r := range reasons {
+	for _, r := range []struct {
+		err    error
+		reason string
+	}{
+		{agetoken.ErrFormat, "malformed"}, {agetoken.ErrKey, "key"}, {agetoken.ErrSignature, "signature"},
+		{agetoken.ErrChallenge, "challenge"}, {agetoken.ErrTime, "time"}, {agetoken.ErrSpent, "spent"}, {ErrWeak, "weak"},
+	} {
 		if errors.Is(err, r.err) {
 			return r.reason
 		}
