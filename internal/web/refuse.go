@@ -17,6 +17,10 @@ func (q *request) refuse(err error) {
 	q.write(refusal.problem.Status, fault.ProblemType, body)
 }
 
+// Refuse answers a request of a Handle operation with a problem, if nothing was
+// answered yet.
+func Refuse(r *http.Request, err error) { current(r.Context()).refuse(err) }
+
 // refusal prepares to answer with a problem: it sets the headers that the kind
 // asks for, and logs what is our fault, since nobody else will.
 func (q *request) refusal(err error) *refusal {

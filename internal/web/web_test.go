@@ -110,6 +110,10 @@ func newAPI(t testing.TB, change func(*web.Options)) *fixture {
 		func(context.Context, web.Request) (web.Answer, error) { return web.Answer{Body: []byte(`{}`)}, nil })
 	web.Handle(f.API, web.Operation{Method: "GET", Path: "/page", Public: true, Answers: "text/plain"},
 		func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Query().Has("refuse") {
+				web.Refuse(r, fault.New(fault.NotFound, "There is no such page."))
+				return
+			}
 			fmt.Fprint(w, web.RequestID(r.Context()))
 			if r.URL.Query().Has("break") {
 				panic("canary, half way")
@@ -378,6 +382,14 @@ func TestKeyInQuery(t *testing.T) {
 	w = call{method: "GET", path: "/v1/dropin?key=nonsense", key: "platform"}.do(t, f)
 	if w.Code != 200 {
 		t.Errorf("a key in the header yields to one in the query: %d", w.Code)
+	}
+}
+
+// A plain handler refuses as every other operation does.
+func TestRefuse(t *testing.T) {
+	w := call{method: "GET", path: "/page?refuse"}.do(t, newAPI(t, nil))
+	if w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != fault.ProblemType || !strings.Contains(w.Body.String(), "There is no such page.") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
 }
 
