@@ -74,32 +74,46 @@ func (x *Index) add(e Entry) bool {
 	return true
 }
 
-// AddAll puts many entries into the set at once and returns how many were
-// new. As many as a tail holds or more become a segment without passing
-// through tails; other changes wait until it is built, searches do not.
+// AddAll puts many entries into the set and returns how many were new. As many
+// as a tail holds or more become a segment without passing through tails, and
+// are found once it is built. Meanwhile searches and changes go on; another
+// AddAll waits.
 func (x *Index) AddAll(entries []Entry) int {
+	if len(entries) >= x.tailSize {
+		return x.addSegment(entries)
+	}
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	if len(entries) < x.tailSize {
-		added := 0
-		for _, e := range entries {
-			if x.add(e) {
-				added++
-			}
-		}
-		return added
-	}
-	v := x.now.Load()
-	fresh := make([]Entry, 0, len(entries))
+	added := 0
 	for _, e := range entries {
-		if !v.has(e) {
-			fresh = append(fresh, e)
+		if x.add(e) {
+			added++
 		}
 	}
-	s := build(fresh, x.banded)
+	return added
+}
+
+func (x *Index) addSegment(entries []Entry) int {
+	x.merging.Lock() // so that the segments stay the same
+	defer x.merging.Unlock()
+	if known := x.now.Load().segments; len(known) > 0 {
+		entries = slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+			return slices.ContainsFunc(known, func(s *segment) bool { return s.has(e) })
+		})
+	}
+	s := build(entries, x.banded)
+
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	v := x.now.Load()
+	for _, t := range v.tails {
+		for e := range t.at {
+			s.kill(e)
+		}
+	}
 	x.now.Store(v.with(s))
 	x.mergeInBackground()
-	return len(s.ids)
+	return s.live()
 }
 
 // Delete takes an entry out of the set and reports whether it was there.

@@ -46,12 +46,12 @@ type plan struct {
 
 // Costs are counted in reads of memory in no order: one for each probe of a
 // bucket and one for each code in it. A scan reads scanned codes in that time.
-const scanned = 4
+const scanned = 8
 
 // choose fills the plan and reports whether it is better than a scan. It
 // first divides the radius evenly, which is right for codes like random ones.
 // Where that meets buckets far fuller than chance makes them, it weighs the
-// bands and looks less near in the full ones.
+// bands, and others do more of the work of the full ones.
 func (p *plan) choose(s *segment, q *Code, radius int) bool {
 	scan := len(s.codes) / scanned
 	if len(s.bands) == 0 || !p.even(s.bands, radius) {
@@ -101,37 +101,46 @@ func (b *band) held(key uint32, flips []uint32) int {
 }
 
 // weigh sets the radii whose probes cost least and returns what they cost, or
-// limit if weighing alone costs more. It looks further in each band
-// than the even radii do, so that some bands can do the work of others, and
-// further again while that costs less than the best radii so far.
+// limit if it is not less or weighing alone costs more. It begins as if all
+// buckets were empty, and counts the codes in those that the cheapest radii
+// would probe, until these are all counted: few are counted that are not
+// probed.
 func (p *plan) weigh(bands []band, radius, limit int) int {
-	// cost[i][u] is what band i costs with radius u-1.
+	// cost[i][u] is what band i costs with radius u-1: counted below
+	// counted[i], beyond that at least.
 	var cost [mostBands][widest + 2]int
-	even := min(int(p.radii[0])+1, widest)
-	weighed, best := 0, limit
-	for r := range widest + 1 {
-		probes := 0
+	var counted [mostBands]int
+	weighed := 0
+	for weighed < limit {
 		for i := range bands {
-			probes += len(bands[i].flips.exactly(r))
+			for u := counted[i]; u <= widest; u++ {
+				cost[i][u+1] = cost[i][u] + len(bands[i].flips.exactly(u))
+			}
 		}
-		if weighed += probes; weighed > best {
+		least := p.cheapest(cost[:len(bands)], radius+1)
+		if least >= limit {
 			break
 		}
+		all := true
 		for i := range bands {
-			flips := bands[i].flips.exactly(r)
-			cost[i][r+1] = cost[i][r] + len(flips) + bands[i].held(p.keys[i], flips)
+			for ; counted[i] <= int(p.radii[i]); counted[i]++ {
+				flips := bands[i].flips.exactly(counted[i])
+				u := counted[i]
+				cost[i][u+1] = cost[i][u] + len(flips) + bands[i].held(p.keys[i], flips)
+				weighed += len(flips)
+				all = false
+			}
 		}
-		if r >= even {
-			best = p.cheapest(cost[:len(bands)], radius+1, r+1)
+		if all {
+			return least
 		}
 	}
-	return best
+	return limit
 }
 
-// cheapest chooses units, up to most for each band and need together, with
-// the least sum of cost, by dynamic programming over the bands, and sets the
-// radii to one less.
-func (p *plan) cheapest(cost [][widest + 2]int, need, most int) int {
+// cheapest chooses units for each band, need together, with the least sum of
+// cost, by dynamic programming over the bands, and sets the radii to one less.
+func (p *plan) cheapest(cost [][widest + 2]int, need int) int {
 	const units = mostBands*(widest+1) + 1
 	var least [units]int // of the bands so far, for each sum of units
 	var chosen [mostBands][units]uint8
@@ -141,7 +150,7 @@ func (p *plan) cheapest(cost [][widest + 2]int, need, most int) int {
 	for i := range cost {
 		for sum := need; sum >= 0; sum-- { // downwards: least[sum-u] is still that without band i
 			best := least[sum]
-			for u := 1; u <= min(most, sum); u++ {
+			for u := 1; u <= min(widest+1, sum); u++ {
 				if c := least[sum-u] + cost[i][u]; c < best {
 					best, chosen[i][sum] = c, uint8(u)
 				}

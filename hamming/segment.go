@@ -75,59 +75,145 @@ func cuts(m int) []cut {
 	return all
 }
 
-// build makes a segment of entries, which may repeat and which it reorders.
-// One of fewer than banded codes has no bands.
+// build makes a segment of entries, which may repeat. One of fewer than banded
+// codes has no bands.
 func build(entries []Entry, banded int) *segment {
-	slices.SortFunc(entries, Entry.compare)
-	entries = slices.Compact(entries)
-	s := &segment{ids: make([]uint64, len(entries)), dead: newMarks(len(entries))}
-	distinct := 0
-	for i := range entries {
-		if i == 0 || entries[i].Code != entries[i-1].Code {
+	codes, ids := sortEntries(entries)
+	distinct, kept := 0, 0
+	for i := range codes {
+		switch {
+		case i == 0 || codes[i] != codes[i-1]:
 			distinct++
+			kept++
+		case ids[i] != ids[i-1]:
+			kept++
 		}
 	}
-	s.codes = make([]Code, 0, distinct)
-	s.starts = make([]uint32, 0, distinct+1)
-	for i := range entries {
-		if i == 0 || entries[i].Code != entries[i-1].Code {
-			s.codes = append(s.codes, entries[i].Code)
-			s.starts = append(s.starts, uint32(i))
-		}
-		s.ids[i] = entries[i].ID
+	s := &segment{
+		codes:  make([]Code, 0, distinct),
+		starts: make([]uint32, 0, distinct+1),
+		ids:    make([]uint64, 0, kept),
+		dead:   newMarks(kept),
 	}
-	s.starts = append(s.starts, uint32(len(entries)))
+	if kept == len(ids) {
+		s.ids = ids[:0] // written no faster than read
+	}
+	if distinct == len(codes) {
+		s.codes = codes[:0]
+	}
+	var last Entry
+	for i := range codes {
+		e := Entry{codes[i], ids[i]}
+		if i > 0 && e == last {
+			continue
+		}
+		if i == 0 || e.Code != last.Code {
+			s.codes = append(s.codes, e.Code)
+			s.starts = append(s.starts, uint32(len(s.ids)))
+		}
+		s.ids = append(s.ids, e.ID)
+		last = e
+	}
+	s.starts = append(s.starts, uint32(len(s.ids)))
 	s.bands = bandsOf(s.codes, bandsFor(len(s.codes), banded))
 	return s
+}
+
+// sortEntries gives the codes and ids of entries in ascending order. It puts
+// them into buckets by their first bits, about one in each if they are random,
+// and sorts within buckets.
+func sortEntries(entries []Entry) ([]Code, []uint64) {
+	shift := 64 - min(bits.Len(uint(len(entries))), 24)
+	ends := make([]uint32, 1<<(64-shift)+1) // of buckets
+	for i := range entries {
+		ends[entries[i].Code[0]>>shift+1]++
+	}
+	for k := range len(ends) - 1 {
+		ends[k+1] += ends[k]
+	}
+	codes, ids := make([]Code, len(entries)), make([]uint64, len(entries))
+	for i := range entries { // ends[k] goes from where bucket k begins to where it ends
+		k := entries[i].Code[0] >> shift
+		codes[ends[k]], ids[ends[k]] = entries[i].Code, entries[i].ID
+		ends[k]++
+	}
+	var bucket []Entry
+	from := 0
+	for _, end := range ends[:len(ends)-1] {
+		to := int(end)
+		if to-from > 1 {
+			bucket = bucket[:0]
+			for i := from; i < to; i++ {
+				bucket = append(bucket, Entry{codes[i], ids[i]})
+			}
+			slices.SortFunc(bucket, Entry.compare)
+			for i, e := range bucket {
+				codes[from+i], ids[from+i] = e.Code, e.ID
+			}
+		}
+		from = to
+	}
+	return codes, ids
 }
 
 // bandsOf sorts ascending codes by the bits of each of m bands.
 func bandsOf(codes []Code, m int) []band {
 	bands := emptyBands(m)
+	var room []uint64
+	if m > 1 {
+		room = make([]uint64, len(codes))
+	}
 	for i := range bands {
 		b := &bands[i]
 		b.starts = make([]uint32, 1<<b.width+1)
-		for j := range codes {
-			b.starts[b.key(&codes[j])+1]++
-		}
-		for k := range 1 << b.width {
-			b.starts[k+1] += b.starts[k]
-		}
-		if i == 0 {
+		if i == 0 { // the codes are in its order
+			for j := range codes {
+				b.starts[b.key(&codes[j])+1]++
+			}
+			for k := range 1 << b.width {
+				b.starts[k+1] += b.starts[k]
+			}
 			continue
 		}
-		b.order = make([]uint32, len(codes))
-		for j := len(codes) - 1; j >= 0; j-- {
-			k := b.key(&codes[j]) + 1
-			b.starts[k]--
-			b.order[b.starts[k]] = uint32(j)
-		}
-		// Each starts[k+1] went down to where its bucket begins, which is
-		// where starts[k] belongs.
-		copy(b.starts, b.starts[1:])
-		b.starts[1<<b.width] = uint32(len(codes))
+		b.sort(codes, room)
 	}
 	return bands
+}
+
+// sort fills the band, first dividing the codes by the first half of the key
+// so that what follows stays within a cache. It uses the room.
+func (b *band) sort(codes []Code, room []uint64) {
+	half := b.width / 2
+	ends := make([]uint32, 1<<(b.width-half)+1)
+	for j := range codes {
+		ends[b.key(&codes[j])>>half+1]++
+	}
+	for k := range len(ends) - 1 {
+		ends[k+1] += ends[k]
+	}
+	for j := range codes { // ends[k] goes from where part k begins to where it ends
+		key := b.key(&codes[j])
+		room[ends[key>>half]] = uint64(key)<<32 | uint64(j)
+		ends[key>>half]++
+	}
+	b.order = make([]uint32, len(codes))
+	from := uint32(0)
+	for part, to := range ends[:len(ends)-1] {
+		starts := b.starts[part<<half+1:][:1<<half]
+		for _, keyed := range room[from:to] {
+			starts[keyed>>32&(1<<half-1)]++
+		}
+		sum := from
+		for k := range starts {
+			starts[k], sum = sum, sum+starts[k]
+		}
+		for _, keyed := range room[from:to] { // starts[k] goes from where bucket k begins to where it ends
+			k := keyed >> 32 & (1<<half - 1)
+			b.order[starts[k]] = uint32(keyed)
+			starts[k]++
+		}
+		from = to
+	}
 }
 
 // emptyBands is m bands that know their bits only.
@@ -190,28 +276,63 @@ func (s *segment) search(q Code, radius int, yield func(Match) bool) bool {
 	return s.probe(&q, radius, &p, yield)
 }
 
+// gathered is how many positions probe collects before it compares their
+// codes. Collecting and comparing are loops of their own, without branches
+// that depend on what memory holds, so that a processor waits for many reads
+// at once.
+const gathered = 512
+
 // probe looks up the keys that the plan names.
 func (s *segment) probe(q *Code, radius int, p *plan, yield func(Match) bool) bool {
+	var buf [gathered]uint32
 	for i := range s.bands {
 		b := &s.bands[i]
 		key := p.keys[i]
+		n := 0
 		for _, flip := range b.flips.within(p.radii[i]) {
 			from, to := b.starts[key^flip], b.starts[key^flip+1]
-			for at := from; at < to; at++ {
-				j := at
-				if b.order != nil {
-					j = b.order[at]
+			for {
+				if n > gathered-8 {
+					if !s.compare(q, radius, p, i, buf[:n], yield) {
+						return false
+					}
+					n = 0
 				}
-				c := &s.codes[j]
-				d := bits.OnesCount64(c[0]^q[0]) + bits.OnesCount64(c[1]^q[1])
-				if d > radius {
-					continue
+				// Eight at a time, whether there are as many or not.
+				if b.order == nil {
+					*(*[8]uint32)(buf[n:]) = [8]uint32{from, from + 1, from + 2, from + 3, from + 4, from + 5, from + 6, from + 7}
+				} else if int(from)+8 <= len(b.order) {
+					*(*[8]uint32)(buf[n:]) = [8]uint32(b.order[from:])
+				} else {
+					copy(buf[n:], b.order[from:])
 				}
-				d += bits.OnesCount64(c[2]^q[2]) + bits.OnesCount64(c[3]^q[3])
-				if d <= radius && !s.foundBefore(c, i, p) && !s.yield(int(j), d, yield) {
-					return false
+				if to-from <= 8 {
+					n += int(to - from)
+					break
 				}
+				n += 8
+				from += 8
 			}
+		}
+		if !s.compare(q, radius, p, i, buf[:n], yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// compare gives those of the codes that are near, unless a band before the
+// i-th, which led here, gave them.
+func (s *segment) compare(q *Code, radius int, p *plan, i int, at []uint32, yield func(Match) bool) bool {
+	for _, j := range at {
+		c := &s.codes[j]
+		d := bits.OnesCount64(c[0]^q[0]) + bits.OnesCount64(c[1]^q[1])
+		if d > radius {
+			continue
+		}
+		d += bits.OnesCount64(c[2]^q[2]) + bits.OnesCount64(c[3]^q[3])
+		if d <= radius && !s.foundBefore(c, i, p) && !s.yield(int(j), d, yield) {
+			return false
 		}
 	}
 	return true
