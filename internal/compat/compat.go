@@ -82,6 +82,9 @@ func (e *Endpoints) Routes(api *web.API) {
 			"nothing learns from it by itself.",
 		Roles: platform, Idempotent: false, KeyInQuery: true, Beside: googleError,
 	}, e.suggest)
+	web.Handle(api, web.Operation{
+		Method: "GET", Path: "/$discovery/rest", ID: "perspective-discovery", Public: true, Hidden: true,
+	}, discover)
 }
 
 // score is what scores say of a text.

@@ -86,14 +86,26 @@ type violation struct {
 	Description string `json:"description"`
 }
 
+// googleRefusal is an error as Google's APIs write it.
+type googleRefusal struct {
+	Code    int            `json:"code"`
+	Message string         `json:"message"`
+	Status  string         `json:"status"`
+	Details []googleDetail `json:"details,omitempty"`
+
+	mediaType string
+}
+
+// MediaType is plain JSON where a comment is not scored: Google's own clients
+// for Node read details from nothing else.
+func (g googleRefusal) MediaType() string { return g.mediaType }
+
 // googleError is what clients of Google's APIs read of an error.
 func googleError(f *fault.Error) any {
-	e := struct {
-		Code    int            `json:"code"`
-		Message string         `json:"message"`
-		Status  string         `json:"status"`
-		Details []googleDetail `json:"details,omitempty"`
-	}{Code: f.Kind.Status(), Message: f.Detail, Status: "INVALID_ARGUMENT"}
+	e := googleRefusal{Code: f.Kind.Status(), Message: f.Detail, Status: "INVALID_ARGUMENT", mediaType: fault.ProblemType}
+	if _, ok := errors.AsType[*unfit](f); ok {
+		e.mediaType = "application/json"
+	}
 	switch f.Kind {
 	case fault.Unauthorized:
 		e.Status = "UNAUTHENTICATED"

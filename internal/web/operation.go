@@ -40,7 +40,8 @@ type Operation struct {
 	Query   []Param  // Raw, Handle: query parameters, for the documents
 
 	// Beside gives what a problem has as "error" besides its own members, for
-	// drop-in endpoints, whose clients look there for what went wrong.
+	// drop-in endpoints, whose clients look there for what went wrong. It may
+	// have a method MediaType() string, where its clients need another one.
 	Beside func(*fault.Error) any
 
 	Anywhere bool // pages of any site may call it: it is public, and no cookie counts

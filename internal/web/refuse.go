@@ -14,7 +14,7 @@ func (q *request) refuse(err error) {
 	if encodeErr != nil { // strings and numbers: cannot be
 		panic(encodeErr)
 	}
-	q.write(refusal.problem.Status, fault.ProblemType, body)
+	q.write(refusal.problem.Status, refusal.ContentType(""), body)
 }
 
 // Refuse answers a request of a Handle operation with a problem, if nothing was
@@ -62,8 +62,13 @@ func (r *refusal) Error() string { return r.problem.Title }
 // GetStatus is the HTTP status.
 func (r *refusal) GetStatus() int { return r.problem.Status }
 
-// ContentType is that of problems.
-func (r *refusal) ContentType(string) string { return fault.ProblemType }
+// ContentType is that of problems, unless what stands beside it has its own.
+func (r *refusal) ContentType(string) string {
+	if own, ok := r.beside.(interface{ MediaType() string }); ok {
+		return own.MediaType()
+	}
+	return fault.ProblemType
+}
 
 // MarshalJSON is the problem, with what stands beside it.
 func (r *refusal) MarshalJSON() ([]byte, error) {
