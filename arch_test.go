@@ -44,7 +44,9 @@ var sideways = map[edge]string{
 	{"client", "event"}:    "the client sends events",
 	{"client", "decision"}: "the client receives decisions",
 
-	{"picture", "pdq"}: "an image is decoded to be hashed",
+	{"picture", "pdq"}:  "an image is decoded to be hashed",
+	{"vpdq", "pdq"}:     "a video is the hashes of its frames",
+	{"vpdq", "picture"}: "a video is refused for the same reasons as an image",
 
 	{"internal/keys", "internal/db"}:       "keys are kept, hashed, in the database",
 	{"internal/queue", "internal/db"}:      "jobs are put in the transaction of what they follow from",

@@ -17,6 +17,7 @@ curl                              curl        the commands in the README
 node                              nodejs      the browser tests
 npm                               npm         the browser tests
 chromium                          chromium    the browser tests
+ffmpeg                            ffmpeg      the hashes of videos
 xmlsec1                           xmlsec1     trusted lists signed by others
 LIST
 }
