@@ -26,6 +26,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/agetoken"
 	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/assurance/wallet"
 	"github.com/breakwater-project/breakwater/internal/db"
 )
 
@@ -53,6 +54,11 @@ type Options struct {
 	// URL is where wallets and browsers reach this server, without a slash at
 	// the end.
 	URL string
+	// Origins are web origins, besides that of URL, whose pages may ask wallets
+	// by the Digital Credentials API: the platform's own.
+	Origins []string
+	// Signer signs requests to wallets; one of our own making unless set.
+	Signer *wallet.Signer
 	// Checks are all that are configured.
 	Checks []Check
 	// Effective asks whether there is evidence that a method of a provider is
@@ -108,23 +114,31 @@ func (a *Assurance) Offered(p *Profile) []Check {
 
 // ErrFewMethods means that a profile has no two methods configured of which
 // one needs no government ID, or none such open (R28).
-var ErrFewMethods = errors.New("assurance: too few methods")
+var ErrFewMethods = errors.New("assurance: people need a choice of two methods, one of them without government ID")
 
-// Ready says whether people have a choice: two configured methods, one of them
-// without government ID, and such a one open now.
-func (a *Assurance) Ready(p *Profile) error {
-	configured, free := map[Method]bool{}, false
+// Configured says whether people have a choice: two configured methods, one of
+// them without government ID.
+func (a *Assurance) Configured(p *Profile) error {
+	methods, free := map[Method]bool{}, false
 	for _, c := range a.opt.Checks {
 		if slices.Contains(p.Methods, c.Method()) {
-			configured[c.Method()] = true
+			methods[c.Method()] = true
 			free = free || !c.Method().GovernmentID()
 		}
 	}
-	open := slices.ContainsFunc(a.Offered(p), func(c Check) bool { return !c.Method().GovernmentID() })
-	if len(configured) < 2 || !free || !open {
+	if len(methods) < 2 || !free {
 		return ErrFewMethods
 	}
 	return nil
+}
+
+// Ready is Configured, and that one without government ID is open now.
+func (a *Assurance) Ready(p *Profile) error {
+	open := slices.ContainsFunc(a.Offered(p), func(c Check) bool { return !c.Method().GovernmentID() })
+	if err := a.Configured(p); err != nil || open {
+		return err
+	}
+	return ErrFewMethods
 }
 
 // Accept judges what a method found for an open session. What it says is

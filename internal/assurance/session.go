@@ -63,7 +63,7 @@ var (
 // Session is one check that somebody was asked for.
 type Session struct {
 	ID        string
-	Account   string // empty: nobody's, or the session has ended
+	Account   string // empty: nobody's, or the session has passed
 	Profile   Profile
 	Flow      Flow
 	ReturnURL string
@@ -205,5 +205,7 @@ func (a *Assurance) settle(ctx context.Context, tx *sql.Tx, s *Session, v Verdic
 func randomID() string {
 	b := make([]byte, 24)
 	rand.Read(b) // never fails
-	return base64.RawURLEncoding.EncodeToString(b)
+	return base64url(b)
 }
+
+func base64url(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -64,17 +64,87 @@ func replaceSession(ctx context.Context, tx *sql.Tx, account string) error {
 func attempt(ctx context.Context, tx *sql.Tx, id string) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE assurance_session SET attempts = attempts + 1,
-			state = CASE WHEN attempts + 1 >= $2 THEN 'ended' ELSE state END,
-			account = CASE WHEN attempts + 1 >= $2 THEN '' ELSE account END
+			state = CASE WHEN attempts + 1 >= $2 THEN 'ended' ELSE state END
 		WHERE id = $1 AND state = 'open'`, id, maxAttempts)
 	return err
 }
 
-// endSession lets go of the account: that the session has ended, and how, is
-// all that is read of it until it expires. Its open requests go as well.
+// endSession ends a session. One that passed lets go of the account; of the
+// others it is kept as long as the session, for an appeal.
 func endSession(ctx context.Context, tx *sql.Tx, id string, state State, class agetoken.Class) error {
-	_, err := tx.ExecContext(ctx, `UPDATE assurance_session SET state = $2, class = $3, account = '' WHERE id = $1`, id, string(state), int(class))
+	_, err := tx.ExecContext(ctx, `
+		UPDATE assurance_session SET state = $2, class = $3, account = CASE WHEN $2 = 'passed' THEN '' ELSE account END WHERE id = $1`,
+		id, string(state), int(class))
 	return err
+}
+
+// writeRequest stores a question, unless the session has too many.
+func (a *Assurance) writeRequest(ctx context.Context, tx *sql.Tx, r *request) error {
+	var open int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM assurance_request WHERE session = $1 AND expires > $2`, r.session, a.opt.Now().UnixMicro()).Scan(&open)
+	if err == nil && open >= maxRequests {
+		err = ErrManyRequests
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO assurance_request (id, session, kind, seed, finding, code, expires) VALUES ($1, $2, $3, $4, '', '', $5)`,
+		r.id, r.session, r.kind, r.seed, r.expires.UnixMicro())
+	return err
+}
+
+// openRequest reads a request that can still be answered, and its session.
+func (a *Assurance) openRequest(ctx context.Context, id string) (Session, request, error) {
+	r := request{id: id}
+	var expires int64
+	err := a.opt.DB.Read.QueryRowContext(ctx, `SELECT session, kind, seed, expires FROM assurance_request WHERE id = $1 AND expires > $2`,
+		id, a.opt.Now().UnixMicro()).Scan(&r.session, &r.kind, &r.seed, &expires)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return Session{}, r, ErrNoRequest
+	case err != nil:
+		return Session{}, r, err
+	case r.seed == nil:
+		return Session{}, r, ErrAnswered
+	}
+	s, err := a.readSession(ctx, a.opt.DB.Read, r.session)
+	if err == nil && s.State != StateOpen {
+		err = ErrEnded
+	}
+	return s, r, err
+}
+
+// takeRequest marks a request as answered: of several answers one counts.
+func takeRequest(ctx context.Context, tx *sql.Tx, id string, now time.Time) error {
+	res, err := tx.ExecContext(ctx, `UPDATE assurance_request SET seed = NULL WHERE id = $1 AND seed IS NOT NULL AND expires > $2`, id, now.UnixMicro())
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	return ErrAnswered
+}
+
+func keepFinding(ctx context.Context, tx *sql.Tx, id, finding, code string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE assurance_request SET finding = $2, code = $3 WHERE id = $1`, id, finding, code)
+	return err
+}
+
+// takeFinding is what a session's answer said, for the code that it was kept
+// with, once. The row stays, to know a replay, until it expires.
+func takeFinding(ctx context.Context, tx *sql.Tx, session, code string, now time.Time) (string, error) {
+	var id, finding string
+	err := tx.QueryRowContext(ctx, `SELECT id, finding FROM assurance_request WHERE session = $1 AND code = $2 AND finding <> '' AND expires > $3`,
+		session, code, now.UnixMicro()).Scan(&id, &finding)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNoRequest
+	}
+	if err != nil {
+		return "", err
+	}
+	return finding, keepFinding(ctx, tx, id, "", "")
 }
 
 // count adds one to what happened today.
@@ -110,8 +180,56 @@ func (a *Assurance) Prune(ctx context.Context) error {
 
 // Erase removes what is under way of an account, in the erasure's transaction.
 func (a *Assurance) Erase(ctx context.Context, tx *sql.Tx, account string) error {
-	if err := replaceSession(ctx, tx, account); err != nil {
+	err := replaceSession(ctx, tx, account)
+	if err == nil && account != "" {
+		_, err = tx.ExecContext(ctx, `DELETE FROM assurance_appeal WHERE account = $1`, account)
+	}
+	if err != nil {
 		return fmt.Errorf("assurance: erase: %w", err)
 	}
 	return nil
+}
+
+// sessionOf is the session of a request, whatever became of that.
+func (a *Assurance) sessionOf(ctx context.Context, request string) (string, error) {
+	var session string
+	err := a.opt.DB.Read.QueryRowContext(ctx, `SELECT session FROM assurance_request WHERE id = $1 AND expires > $2`, request, a.opt.Now().UnixMicro()).Scan(&session)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNoRequest
+	}
+	return session, err
+}
+
+const selectAppeal = `SELECT id, account, profile, ground, state, opened, decided, decided_by FROM assurance_appeal`
+
+func scanAppeal(row interface{ Scan(...any) error }) (Appeal, error) {
+	var p Appeal
+	var ground, state string
+	var opened int64
+	var decided sql.NullInt64
+	err := row.Scan(&p.ID, &p.Account, &p.Profile, &ground, &state, &opened, &decided, &p.By)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Appeal{}, ErrNoAppeal
+	}
+	if err != nil {
+		return Appeal{}, err
+	}
+	p.Ground, p.State, p.Opened = Ground(ground), AppealState(state), time.UnixMicro(opened).UTC()
+	if decided.Valid {
+		p.Decided = time.UnixMicro(decided.Int64).UTC()
+	}
+	return p, nil
+}
+
+func writeAppeal(ctx context.Context, tx *sql.Tx, p *Appeal) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO assurance_appeal (id, account, profile, ground, state, opened, decided, decided_by) VALUES ($1, $2, $3, $4, $5, $6, NULL, '')`,
+		p.ID, p.Account, p.Profile, string(p.Ground), string(p.State), p.Opened.UnixMicro())
+	return err
+}
+
+func decideAppeal(ctx context.Context, tx *sql.Tx, p *Appeal) error {
+	_, err := tx.ExecContext(ctx, `UPDATE assurance_appeal SET account = '', state = $2, decided = $3, decided_by = $4 WHERE id = $1`,
+		p.ID, string(p.State), p.Decided.UnixMicro(), p.By)
+	return err
 }

@@ -5,7 +5,7 @@
 -- A check that somebody was asked for. The row is gone soon after it ends.
 CREATE TABLE assurance_session (
   id         TEXT PRIMARY KEY,
-  account    TEXT NOT NULL,    -- whose age it is about; empty: nobody's, and from the end on always
+  account    TEXT NOT NULL,    -- whose age it is about; empty: nobody's, or it has passed
   profile    TEXT NOT NULL,
   flow       TEXT NOT NULL,    -- what binds the answer to who began: page, platform or nothing
   return_url TEXT NOT NULL,
@@ -50,3 +50,17 @@ CREATE TABLE assurance_count (
   n       BIGINT NOT NULL,
   PRIMARY KEY (day, profile, method, outcome)
 );
+
+-- Appeals against what is held of an age, decided by a person. In their own
+-- words nobody says anything: they would say who they are.
+CREATE TABLE assurance_appeal (
+  id         TEXT PRIMARY KEY,
+  account    TEXT NOT NULL,    -- empty once it was decided
+  profile    TEXT NOT NULL,
+  ground     TEXT NOT NULL,    -- one of a list
+  state      TEXT NOT NULL,    -- open, over, under, dismissed
+  opened     BIGINT NOT NULL,  -- the begin of a day
+  decided    BIGINT,           -- the begin of a day; NULL while it is open
+  decided_by TEXT NOT NULL     -- the key of the person who decided
+);
+CREATE INDEX assurance_appeal_account ON assurance_appeal (account);
