@@ -18,6 +18,8 @@ import (
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/assurance"
+	"github.com/breakwater-project/breakwater/internal/assurance/token"
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/console"
 	"github.com/breakwater-project/breakwater/internal/db"
@@ -42,10 +44,11 @@ type Options struct {
 
 // App is one server, listening from Open on and answering while Run runs.
 type App struct {
-	Engine  *decide.Engine
-	Keys    *keys.Ring
-	Console *console.Console
-	NewKey  string // the first admin key if Open made it: to be shown once
+	Engine    *decide.Engine
+	Keys      *keys.Ring
+	Console   *console.Console
+	Assurance *assurance.Assurance
+	NewKey    string // the first admin key if Open made it: to be shown once
 
 	cfg      *config.Config
 	options  Options
@@ -56,7 +59,7 @@ type App struct {
 	server   *server.Server
 	failures *prometheus.CounterVec // of detectors
 	text     atomic.Pointer[text.Detector]
-	ending   chan struct{}          // closed when Run begins to stop: ends the console's streams
+	ending   chan struct{} // closed when Run begins to stop: ends the console's streams
 	close    []func() error
 }
 
@@ -103,7 +106,7 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.db.Close)
-	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), journal.Migrations(), decide.Migrations())
+	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations())
 	if err != nil {
 		return err
 	}
@@ -159,7 +162,7 @@ func (a *App) openEngine(ctx context.Context) error {
 	a.Engine = &decide.Engine{
 		Accounts: age.New(a.db, age.Options{
 			Now: a.options.Now, Youngest: youngest,
-			Erase: erasures(log, labels, contents, vault, a.queue),
+			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks),
 		}),
 		Labels: labels, Rules: decide.NewRules(rules.Bundle, rules.Detect),
 		Journal: log, Contents: contents, Vault: vault,
@@ -183,6 +186,13 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	})
 	a.Engine.Accounts.Routes(a.api)
 	a.Engine.Labels.Routes(a.api)
+	if err := a.openAssurance(ctx); err != nil {
+		return err
+	}
+	a.Assurance.Routes(a.api)
+	if err := a.openTokens(ctx); err != nil {
+		return err
+	}
 	a.Console.Routes(a.api)
 	a.addCompat()
 	a.server, err = server.Open(ctx, server.Options{

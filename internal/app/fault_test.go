@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -116,6 +117,9 @@ func (s *server) refusesWrites(t *testing.T, key string) {
 		switch name {
 		case "POST /v1/feeds/filter", "POST /v1/moderations", "POST /v1alpha1/comments:analyze", "POST /v1alpha1/comments:suggestscore":
 			continue // writes nothing
+		}
+		if slices.Contains(unfounded, name) {
+			continue // refused before it would write
 		}
 		method, path, _ := strings.Cut(name, " ")
 		body = strings.NewReplacer("p-1", "broken-1", "p-2", "broken-2").Replace(body)

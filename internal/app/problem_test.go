@@ -1,11 +1,14 @@
 package app_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/breakwater-project/breakwater/agetoken"
 	"github.com/breakwater-project/breakwater/internal/app"
 	"github.com/breakwater-project/breakwater/internal/config"
 )
@@ -19,10 +22,17 @@ var bodies = map[string]string{
 	"POST /v1/feeds/feedback":  `{"viewer":{"id":"u-1"},"item":"p-1","action":"see_less"}`,
 	"POST /v1/labels":          `{"content":"p-1","kind":"ppc.porn","source":"trust-team","expires":"2099-01-01T00:00:00Z"}`,
 
-	"POST /v1/moderations":                 `{"input":["one","two"],"model":"omni-moderation-latest"}`,
-	"POST /v1alpha1/comments:analyze":      `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
+	"POST /v1/moderations":            `{"input":["one","two"],"model":"omni-moderation-latest"}`,
+	"POST /v1alpha1/comments:analyze": `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
+	"POST /v1/age/tokens/issue":       `{"grant":"none","requests":["` + base64.RawURLEncoding.EncodeToString(agetoken.Request{}.Bytes()) + `"]}`,
+	"POST /v1/age/tokens/redeem":      `{"token":"` + base64.RawURLEncoding.EncodeToString(agetoken.Token{}.Bytes()) + `"}`,
+
 	"POST /v1alpha1/comments:suggestscore": `{"comment":{"text":"one"},"attributeScores":{"TOXICITY":{"summaryScore":{"value":1}}}}`,
 }
+
+// unfounded are the operations whose bodies here are right in form and refused
+// all the same: there is no grant, session or issuer behind them.
+var unfounded = []string{"POST /v1/age/tokens/issue", "POST /v1/age/tokens/redeem"}
 
 // Bad input of every kind, on every route that reads a body: a problem that
 // says what is wrong, and nothing is written of it.
@@ -79,7 +89,7 @@ func TestBadInputOnEveryRoute(t *testing.T) {
 	s.unchanged(t, before)
 	for name, good := range bodies { // the test would notice a write
 		method, path, _ := strings.Cut(name, " ")
-		if a := s.call(t, request{method: method, path: strings.Replace(path, "{id}", "u-1", 1), key: s.AdminKey, body: good}); a.status >= 300 {
+		if a := s.call(t, request{method: method, path: strings.Replace(path, "{id}", "u-1", 1), key: s.AdminKey, body: good}); a.status >= 300 && !slices.Contains(unfounded, name) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,18 @@ type Config struct {
 		Youngest string `yaml:"youngest" default:"0-5" oneof:"0-5,6-9,10-12,13-15,16-17,18+" doc:"youngest band that the platform admits: what an unknown age is taken for"`
 	} `yaml:"ages"`
 
+	Age struct {
+		URL               string   `yaml:"url" doc:"where wallets and browsers reach this server, for example https://age.example.org; empty is http:// and addr"`
+		Origins           []string `yaml:"origins" doc:"web origins of your own pages that may ask wallets by the Digital Credentials API, for example [https://example.org]"`
+		Profiles          []string `yaml:"profiles" doc:"profiles of age checks that must be ready at the start, for example [GB-HEAA-18]"`
+		AVRoots           []string `yaml:"av_roots" doc:"PEM files of the authorities whose European age attestations are believed"`
+		MDLRoots          []string `yaml:"mdl_roots" doc:"PEM files of the authorities whose mobile driving licences are believed"`
+		CredentialIssuers []string `yaml:"credential_issuers" doc:"PEM files of authorities, and JSON files of issuers' keys, whose SD-JWT VCs are believed"`
+		CredentialTypes   []string `yaml:"credential_types" default:"urn:eudi:pid:1" doc:"types (vct) of SD-JWT VCs that may show an age"`
+		RequestCert       string   `yaml:"request_cert" doc:"PEM file of the certificate, and its chain, that requests to wallets are signed under; empty is one of this server's own"`
+		RequestKey        string   `yaml:"request_key" doc:"PEM file of its key, ECDSA on P-256"`
+	} `yaml:"age"`
+
 	Limits struct {
 		BodyBytes      Bytes         `yaml:"body_bytes" default:"1MiB" min:"1KiB" doc:"request body"`
 		EventBytes     Bytes         `yaml:"event_bytes" default:"8MiB" min:"1KiB" doc:"request body of one event, its media inline"`
@@ -48,6 +61,14 @@ type Config struct {
 		Deadline time.Duration `yaml:"deadline" default:"150ms" min:"1ms" doc:"time that detectors have for one event"`
 	} `yaml:"detect"`
 
+	Matching struct {
+		ImageBytes     Bytes `yaml:"image_bytes" default:"32MiB" min:"1KiB" doc:"file that is sent to be matched or hashed"`
+		ImagePixels    int   `yaml:"image_pixels" default:"100000000" min:"1" doc:"width times height of an image; memory while it is decoded is up to about 8 bytes a pixel"`
+		ImportBytes    Bytes `yaml:"import_bytes" default:"8GiB" min:"1KiB" doc:"entries sent into a bank at once"`
+		OutbreakLeast  int   `yaml:"outbreak_least" default:"100" min:"0" doc:"matches of one entry within an hour that may put it into quarantine; 0 is never"`
+		OutbreakFactor int   `yaml:"outbreak_factor" default:"20" min:"1" doc:"and that must be so many times what it matched in an hour in the week before"`
+	} `yaml:"matching"`
+
 	Telemetry struct {
 		OTLPEndpoint string `yaml:"otlp_endpoint" doc:"http(s) address of an OTLP collector for traces; empty is off"`
 	} `yaml:"telemetry"`
@@ -60,6 +81,13 @@ type Config struct {
 	Console struct {
 		Live bool `yaml:"live" default:"false" doc:"the live page keeps recent texts in memory, to show them"`
 	} `yaml:"console"`
+
+	Tokens struct {
+		Issuer string   `yaml:"issuer" doc:"host by which age tokens name this server as their issuer, for example age.example.org"`
+		Issue  []string `yaml:"issue" doc:"what age tokens are issued here, for example [over-18.strict, over-16.strict]; empty issues none"`
+		Trust  []string `yaml:"trust" doc:"other issuers whose age tokens are accepted, each as HOST=FILE or HOST=https://… of its directory"`
+		Gate   string   `yaml:"gate" doc:"what GET /v1/age/tokens/gate asks a token for, for example over-18.standard; empty is no gate"`
+	} `yaml:"tokens"`
 
 	Jobs struct {
 		Workers int `yaml:"workers" default:"4" min:"1" doc:"jobs at work at the same time"`
@@ -126,6 +154,15 @@ func (c *Config) check() []error {
 			if !jurisdiction.MatchString(place) {
 				fault(name, "%q must be a country or a part of one, for example GB, EU or US-CA", place)
 			}
+		}
+	}
+	if len(c.Tokens.Issue) > 0 && c.Tokens.Issuer == "" {
+		fault("tokens.issuer", "must be set where tokens are issued")
+	}
+	for _, origin := range append([]string{c.Age.URL}, c.Age.Origins...) {
+		u, err := url.Parse(origin)
+		if origin != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.User != nil) {
+			fault("age.url", "%q must be an http or https address without a path", origin)
 		}
 	}
 	if c.Limits.Burst < c.Limits.BatchEvents {

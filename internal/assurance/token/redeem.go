@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/breakwater-project/breakwater/agetoken"
+	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/assurance"
 )
 
 // Redeemer says what a token proves, once. It is safe for concurrent use.
@@ -40,6 +43,16 @@ type Proof struct {
 	Statement
 	Issuer string    // its host
 	Until  time.Time // when tokens of its key lapse
+}
+
+// Result is the proof as a statement about an account. It holds until the
+// tokens of that key lapse: then another token says it again.
+func (p Proof) Result(now time.Time) assurance.Result {
+	return assurance.Result{
+		Ages: age.Interval{From: p.Over, To: event.MaxAge}, Basis: event.BasisVerified,
+		Method: assurance.Token, Provider: p.Issuer, Level: p.Class, Confidence: 1,
+		Integrity: assurance.Signed, CheckedOn: now, Expires: p.Until,
+	}
 }
 
 // Redeem verifies a token and spends it, durably. The errors are ErrWeak,
