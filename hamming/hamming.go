@@ -22,6 +22,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/bits"
+	"slices"
 )
 
 // Size is the number of bits of a code, and so the greatest distance.
@@ -89,19 +90,36 @@ type Match struct {
 }
 
 // near gives the position and distance of each code within radius of q, until
-// yield returns false, and reports whether it never did. Codes that are not
-// near seldom look it in their first half, so most are left after two words.
+// yield returns false, and reports whether it never did. Most codes that are
+// not near don't look it in two of their words, and are left after these.
 func near(codes []Code, q Code, radius int, yield func(i, distance int) bool) bool {
+	w := telling(codes, q)
+	q = Code{q[w[0]&3], q[w[1]&3], q[w[2]&3], q[w[3]&3]}
 	for i := range codes {
 		c := &codes[i]
-		d := bits.OnesCount64(c[0]^q[0]) + bits.OnesCount64(c[1]^q[1])
+		d := bits.OnesCount64(c[w[0]&3]^q[0]) + bits.OnesCount64(c[w[1]&3]^q[1])
 		if d > radius {
 			continue
 		}
-		d += bits.OnesCount64(c[2]^q[2]) + bits.OnesCount64(c[3]^q[3])
+		d += bits.OnesCount64(c[w[2]&3]^q[2]) + bits.OnesCount64(c[w[3]&3]^q[3])
 		if d <= radius && !yield(i, d) {
 			return false
 		}
 	}
 	return true
+}
+
+// telling is the words of a code, those first in which a few of the codes
+// differ most from q: all codes may be like q in the others.
+func telling(codes []Code, q Code) [4]uint8 {
+	var differ [4]int
+	const few = 16
+	for i := 0; i < len(codes); i += len(codes)/few + 1 {
+		for w := range differ {
+			differ[w] += bits.OnesCount64(codes[i][w] ^ q[w])
+		}
+	}
+	words := [4]uint8{0, 1, 2, 3}
+	slices.SortStableFunc(words[:], func(a, b uint8) int { return differ[b] - differ[a] })
+	return words
 }

@@ -164,7 +164,7 @@ func TestDuplicatesAreFolded(t *testing.T) {
 		entries[i] = Entry{Code{uint64(i % 5)}, uint64(i)}
 	}
 	x.AddAll(append(slices.Clone(entries), entries...))
-	if s := x.now.Load().segments; len(s) != 1 || len(s[0].codes) != 5 || x.Len() != len(entries) {
+	if s := x.now.Load().segments; len(s) != 1 || len(s[0].parts) != 1 || len(s[0].parts[0].codes) != 5 || x.Len() != len(entries) {
 		t.Errorf("%d segments, %d entries", len(s), x.Len())
 	}
 }
@@ -193,22 +193,45 @@ func TestCrowdedBucketsAreAvoided(t *testing.T) {
 		entries[i].Code[2] = 5 // a quarter of the bands says nothing
 	}
 	s := build(entries, fewestBanded)
+	if len(s.parts) != 1 {
+		t.Fatalf("%d parts, though all are alike", len(s.parts))
+	}
+	part := &s.parts[0]
 	q := random(r)
 	q[2] = 5
 	var p plan
-	if !p.even(s.bands, 31) || !p.choose(s, &q, 31) {
+	if !p.even(part.bands, 31) || !p.choose(part, &q, 31) {
 		t.Fatal("the plan is a scan")
 	}
 	work := 0
-	for i := range s.bands {
-		work += s.bands[i].held(p.keys[i], s.bands[i].flips.within(p.radii[i]))
+	for i := range part.bands {
+		work += part.bands[i].held(p.keys[i], part.bands[i].flips.within(p.radii[i]))
 	}
-	if work > len(entries)/10 {
+	if work > len(entries)/12 {
 		t.Errorf("%d codes are compared, of %d", work, len(entries))
 	}
 	same := build([]Entry{{Code{1}, 1}}, 0)
-	if p.choose(same, &q, 31) {
+	if p.choose(&same.parts[0], &q, 31) {
 		t.Error("one code is not scanned")
+	}
+}
+
+// TestCrowdsStandApart holds codes with half their bits in common to a part
+// of their own, whose ids are theirs.
+func TestCrowdsStandApart(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	entries := uniform(r, 40_000)
+	for i := range 10_000 {
+		entries[i].Code[0], entries[i].Code[2] = 1, 2
+	}
+	s := build(entries, fewestBanded)
+	if len(s.parts) != 2 || len(s.parts[1].codes) != 10_000 || len(s.ids) != len(entries) {
+		t.Fatalf("%d parts, %d ids", len(s.parts), len(s.ids))
+	}
+	for i, e := range entries {
+		if !s.has(e) || s.has(Entry{e.Code, e.ID + 1}) {
+			t.Fatalf("entry %d is not itself", i)
+		}
 	}
 }
 

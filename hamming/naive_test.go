@@ -100,16 +100,20 @@ func check(t *testing.T, x *Index, want naive, q Code, radius int) {
 		tail.search(q, radius, collect)
 	}
 	for _, s := range v.segments {
-		var p plan
-		if len(s.bands) == 0 || !p.even(s.bands, radius) {
-			s.search(q, radius, collect)
-			continue
+		for i := range s.parts {
+			p := &s.parts[i]
+			yield := func(j, distance int) bool { return s.yield(p, j, distance, collect) }
+			var plan plan
+			if len(p.bands) == 0 || !plan.even(p.bands, radius) {
+				p.search(&q, radius, yield)
+				continue
+			}
+			for j := range p.bands {
+				plan.keys[j] = p.bands[j].key(&q)
+			}
+			plan.weigh(p.bands, radius, 1<<30)
+			p.probe(&q, radius, &plan, yield)
 		}
-		for i := range s.bands {
-			p.keys[i] = s.bands[i].key(&q)
-		}
-		p.weigh(s.bands, radius, 1<<30)
-		s.probe(&q, radius, &p, collect)
 	}
 	if !slices.Equal(found, sorted(probed)) {
 		t.Fatalf("radius %d, weighed (-naive +index):\n%s", radius, cmp.Diff(found, probed))

@@ -37,7 +37,7 @@ func (f *flips) within(radius int8) []uint32 { return f.masks[:f.count[radius+1]
 // exactly is the flips of radius bits.
 func (f *flips) exactly(radius int) []uint32 { return f.masks[f.count[radius]:f.count[radius+1]] }
 
-// plan says how a segment is searched: which keys within which radius of
+// plan says how a part is searched: which keys within which radius of
 // each band. A radius of -1 leaves the band out.
 type plan struct {
 	keys  [mostBands]uint32
@@ -46,13 +46,13 @@ type plan struct {
 
 // Costs are counted in reads of memory in no order: one for each probe of a
 // bucket and one for each code in it. A scan reads scanned codes in that time.
-const scanned = 8
+const scanned = 12
 
 // choose fills the plan and reports whether it is better than a scan. It
 // first divides the radius evenly, which is right for codes like random ones.
 // Where that meets buckets far fuller than chance makes them, it weighs the
 // bands, and others do more of the work of the full ones.
-func (p *plan) choose(s *segment, q *Code, radius int) bool {
+func (p *plan) choose(s *part, q *Code, radius int) bool {
 	scan := len(s.codes) / scanned
 	if len(s.bands) == 0 || !p.even(s.bands, radius) {
 		return false

@@ -19,18 +19,19 @@ import (
 //
 //	magic                 8 bytes, with the version
 //	segments              uint64
-//	each segment          codes, ids, bands: uint64
-//	                      codes: 4 × uint64 each
-//	                      starts: uint32 each, codes + 1 of them
+//	each segment          ids, parts: uint64
 //	                      ids: uint64 each
 //	                      dead: uint64 each, a bit for each id
-//	  each band           starts: uint32 each, 2^width + 1 of them
+//	  each part           codes, bands: uint64
+//	                      codes: 4 × uint64 each
+//	                      starts: uint32 each, codes + 1 of them
+//	    each band         starts: uint32 each, 2^width + 1 of them
 //	                      order: uint32 each, one for each code; not in the first
 //	tail                  entries: uint64; then code and id of each: 5 × uint64
 //	checksum              uint64, the CRC-32C of all before
 //
 // An array of an odd number of uint32 is followed by four bytes of zero.
-const magic = "hamming\x01"
+const magic = "hamming\x02"
 
 // WriteTo writes the set as it is at one moment, with its bands, so that they
 // need not be built again. Changes wait while deletions are copied, a bit for
@@ -86,14 +87,18 @@ type encoder struct {
 }
 
 func (e *encoder) segment(s *segment, dead []uint64) {
-	e.u64s(uint64(len(s.codes)), uint64(len(s.ids)), uint64(len(s.bands)))
-	e.write(bytesOf(s.codes))
-	e.u32s(s.starts)
+	e.u64s(uint64(len(s.ids)), uint64(len(s.parts)))
 	e.u64s(s.ids...)
 	e.u64s(dead...)
-	for i := range s.bands {
-		e.u32s(s.bands[i].starts)
-		e.u32s(s.bands[i].order)
+	for i := range s.parts {
+		p := &s.parts[i]
+		e.u64s(uint64(len(p.codes)), uint64(len(p.bands)))
+		e.write(bytesOf(p.codes))
+		e.u32s(p.starts)
+		for j := range p.bands {
+			e.u32s(p.bands[j].starts)
+			e.u32s(p.bands[j].order)
+		}
 	}
 }
 
@@ -219,30 +224,41 @@ func (d *decoder) contents() ([]*segment, []Entry) {
 }
 
 func (d *decoder) segment() *segment {
-	codes, ids, bands := d.u64(), d.u64(), d.u64()
-	if codes == 0 || codes > math.MaxUint32-1 || ids < codes || ids > math.MaxUint32 ||
-		bands != 0 && bands < leastBands || bands > mostBands {
+	ids, parts := d.u64(), d.u64()
+	if ids == 0 || ids > math.MaxUint32 {
 		d.fail("a segment has an impossible size")
 		return nil
 	}
-	s := &segment{from: d.from, codes: d.codes(codes), starts: d.u32s(codes + 1), ids: d.u64s(ids, 1)}
+	s := &segment{from: d.from, ids: d.u64s(ids, 1)}
 	s.dead = newMarks(len(s.ids))
 	for i, word := range d.u64s((ids+63)/64, 1) {
 		s.dead[i].Store(word)
 		s.killed.Add(int64(bits.OnesCount64(word)))
 	}
-	s.bands = emptyBands(int(bands))
-	for i := range s.bands {
-		b := &s.bands[i]
-		b.starts = d.u32s(1<<b.width + 1)
-		if i > 0 {
-			b.order = d.u32s(codes)
-		}
+	for ; parts > 0 && d.err == nil; parts-- {
+		s.parts = append(s.parts, d.part())
 	}
 	if d.err == nil && !s.sound() {
 		d.fail("its parts contradict each other")
 	}
 	return s
+}
+
+func (d *decoder) part() part {
+	codes, bands := d.u64(), d.u64()
+	if codes == 0 || codes > math.MaxUint32-1 || bands != 0 && bands < leastBands || bands > mostBands {
+		d.fail("a part has an impossible size")
+		return part{}
+	}
+	p := part{codes: d.codes(codes), starts: d.u32s(codes + 1), bands: emptyBands(int(bands))}
+	for i := range p.bands {
+		b := &p.bands[i]
+		b.starts = d.u32s(1<<b.width + 1)
+		if i > 0 {
+			b.order = d.u32s(codes)
+		}
+	}
+	return p
 }
 
 func (d *decoder) codes(n uint64) []Code { return arrayOf[Code](d.take(n, Size/8)) }
@@ -281,21 +297,27 @@ func (d *decoder) take(n, size uint64) []byte {
 // sound reports whether a segment can be searched without reading outside its
 // arrays. That its bands list the right codes is for the checksum to say.
 func (s *segment) sound() bool {
-	if !slices.IsSortedFunc(s.codes, Code.Compare) || !bounds(s.starts, len(s.ids)) {
-		return false
-	}
 	if used := len(s.ids) % 64; used > 0 && s.dead[len(s.dead)-1].Load()>>used != 0 {
 		return false // Len would count entries that are not there
 	}
-	for _, b := range s.bands {
-		if !bounds(b.starts, len(s.codes)) || len(b.order) > 0 && int(slices.Max(b.order)) >= len(s.codes) {
+	from := 0
+	for i := range s.parts {
+		p := &s.parts[i]
+		to := int(p.starts[len(p.starts)-1])
+		if !slices.IsSortedFunc(p.codes, Code.Compare) || !bounds(p.starts, from, to) || to > len(s.ids) {
 			return false
 		}
+		from = to
+		for _, b := range p.bands {
+			if !bounds(b.starts, 0, len(p.codes)) || len(b.order) > 0 && int(slices.Max(b.order)) >= len(p.codes) {
+				return false
+			}
+		}
 	}
-	return true
+	return from == len(s.ids)
 }
 
-// bounds reports whether starts goes from 0 to end without going down.
-func bounds(starts []uint32, end int) bool {
-	return starts[0] == 0 && int(starts[len(starts)-1]) == end && slices.IsSorted(starts)
+// bounds reports whether starts begins with from, ends with end and never goes down.
+func bounds(starts []uint32, from, end int) bool {
+	return int(starts[0]) == from && int(starts[len(starts)-1]) == end && slices.IsSorted(starts)
 }

@@ -41,6 +41,10 @@ go build -o "$bin/breakwater" ./cmd/breakwater
 printf '\nEvaluating policy beside indigo automod, turn by turn\n'
 go -C bench run .
 
+printf '\nSearching hashes beside faiss, one thread\n'
+go run ./scripts/faiss
+go run ./scripts/faiss -n 10000000 -builds 1
+
 printf '\nDurable decisions over HTTP, SQLite, server and load on the same cores\n'
 "$bin/breakwater" bench decide
 "$bin/breakwater" bench decide --batch 100 --connections 8 | tail -n 1

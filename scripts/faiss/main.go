@@ -64,7 +64,6 @@ func compare(n, builds int) error {
 	var weighs, theyWeigh float64
 	var x *hamming.Index
 	for range builds {
-		x = nil
 		seconds, bytes, err := p.ask("build")
 		if err != nil {
 			return err
