@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"os/exec"
@@ -166,16 +167,7 @@ func (f *FFmpeg) hash(ctx context.Context, file *os.File, every time.Duration, l
 		return v, err
 	}
 	step := max(1, int(every.Seconds()*min(v.Rate, fastest)))
-	// A stream may change the size of its frames: all are brought to that of the
-	// first. Accurate rounding comes nearest to the reference's hashes made on
-	// any processor; what swscale does otherwise depends on it.
-	filter := fmt.Sprintf(`select=not(mod(n\,%d)),scale=%d:%d:flags=area+accurate_rnd`, step, v.Width, v.Height)
-	process, err := f.start(ctx, "ffmpeg", file, limits,
-		"-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1", "-noautorotate",
-		"-max_pixels", strconv.FormatInt(2*limits.Pixels+1<<16, 10), input, // with what a decoder fills up
-		"-map", "0:V:0", "-an", "-sn", "-dn",
-		"-vf", filter, "-fps_mode", "passthrough",
-		"-frames:v", strconv.Itoa(limits.Frames+1), "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1")
+	process, err := f.decode(ctx, file, v, step, limits.Frames+1, limits)
 	if err != nil {
 		return v, err
 	}
@@ -195,6 +187,37 @@ func (f *FFmpeg) hash(ctx context.Context, file *os.File, every time.Duration, l
 		return v, fmt.Errorf("%w: no frame", picture.ErrDamaged)
 	}
 	return v, nil
+}
+
+// decode starts a process that gives every so many frames of a video, as bytes
+// of red, green and blue.
+func (f *FFmpeg) decode(ctx context.Context, file *os.File, v Video, step, most int, limits Limits) (*process, error) {
+	// A stream may change the size of its frames: all are brought to that of the
+	// first. Accurate rounding comes nearest to the reference's hashes made on
+	// any processor; what swscale does otherwise depends on it.
+	filter := fmt.Sprintf(`select=not(mod(n\,%d)),scale=%d:%d:flags=area+accurate_rnd`, step, v.Width, v.Height)
+	return f.start(ctx, "ffmpeg", file, limits,
+		"-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1", "-noautorotate",
+		"-max_pixels", strconv.FormatInt(2*limits.Pixels+1<<16, 10), input, // with what a decoder fills up
+		"-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filter, "-fps_mode", "passthrough",
+		"-frames:v", strconv.Itoa(most), "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1")
+}
+
+// still decodes the first frame.
+func (f *FFmpeg) still(ctx context.Context, file *os.File, limits Limits) (image.Image, error) {
+	v, err := f.probe(ctx, file, limits)
+	if err != nil {
+		return nil, err
+	}
+	process, err := f.decode(ctx, file, v, 1, 1, limits)
+	if err != nil {
+		return nil, err
+	}
+	m, err := v.first(process.out)
+	if err := errors.Join(err, process.end()); err != nil {
+		return nil, fmt.Errorf("%w: %w", picture.ErrDamaged, err)
+	}
+	return m, nil
 }
 
 // read hashes frames as they come, each while the next one is read. It reports
