@@ -7,9 +7,8 @@ import (
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 	"time"
-
-	"github.com/breakwater-project/breakwater/internal/fault"
 )
 
 // Apply makes a change durable: all of its entries and its cursor, or none. An
@@ -56,10 +55,11 @@ func (s *Banks) Cursor(ctx context.Context, bank, exchange string) (string, erro
 
 // item is an entry that can be kept.
 type item struct {
-	key    []byte
-	id     string // "" if it is called by its hash
-	hashes []byte
-	entry  *Entry
+	key     []byte
+	id      string // "" if it is called by its hash
+	hashes  []byte
+	quality int // of its PDQ hash, if it has one
+	entry   *Entry
 }
 
 // items checks entries. Of several with one id the last counts.
@@ -96,6 +96,8 @@ func (s *Banks) item(e *Entry) (item, error) {
 		return item{}, errors.New("the id must be at most 256 bytes without control characters")
 	case !plain(e.Classification, maxLabel) || !plain(e.Source, maxLabel):
 		return item{}, errors.New("classification and source must be at most 128 bytes without control characters")
+	case slices.Index(verdicts[:], e.Verdict) < 0:
+		return item{}, errors.New("verdict must be confirmed, denied or empty")
 	case !plain(e.Note, maxNote):
 		return item{}, errors.New("the note must be at most 1000 bytes without control characters")
 	}
@@ -105,6 +107,9 @@ func (s *Banks) item(e *Entry) (item, error) {
 		}
 	}
 	it := item{id: e.ID, hashes: k.pack(), entry: e}
+	if k.pdq != nil {
+		it.quality = e.Quality
+	}
 	name := k.name()
 	if it.id == name {
 		it.id = ""
@@ -190,17 +195,22 @@ func (a *application) count(old *entryRow) {
 func (a *application) row(it *item) *entryRow {
 	e, now := it.entry, a.change.now.UnixMicro()
 	return &entryRow{
-		bank: a.bank.id, key: it.key, id: text(it.id, ""), hashes: it.hashes, quality: int64(e.Quality),
+		bank: a.bank.id, key: it.key, id: text(it.id, ""), hashes: it.hashes, quality: int64(it.quality),
 		classification: text(e.Classification, a.bank.Classification),
 		source:         text(e.Source, a.bank.Source),
 		note:           text(e.Note, ""),
+		verdict:        int64(slices.Index(verdicts[:], e.Verdict)),
+		until:          sql.NullInt64{Int64: e.Until.UnixMicro(), Valid: e.Until.After(a.change.now)},
 		added:          now, updated: now, seq: a.change.seq,
 	}
 }
 
 // text is NULL where s says no more than usual.
 func text(s, usual string) sql.NullString {
-	return sql.NullString{String: s, Valid: s != "" && s != usual}
+	if s == usual {
+		return sql.NullString{}
+	}
+	return sql.NullString{String: s, Valid: s != ""}
 }
 
 // says reports whether a source says of e what it says of other.
@@ -275,12 +285,16 @@ func (s *Banks) Entry(ctx context.Context, bank, id string) (Entry, error) {
 		return Entry{}, wrap("entry", err)
 	}
 	for _, row := range there {
-		if !row.removed.Valid {
-			e, err := s.entry(&b, row)
-			return e, wrap("entry", err)
+		if row.removed.Valid {
+			break
 		}
+		e, err := s.entry(&b, row)
+		if err == nil {
+			e.Matches, err = hitsOf(ctx, s.db.Read, row.num)
+		}
+		return e, wrap("entry", err)
 	}
-	return Entry{}, fault.New(fault.NotFound, "There is no such entry.")
+	return Entry{}, noEntry()
 }
 
 // EntryByNumber is Entry by the number that HMA knows it by.
@@ -297,7 +311,7 @@ func (s *Banks) EntryByNumber(ctx context.Context, bank string, number int64) (E
 		return err
 	})
 	if err == nil && e.Number == 0 {
-		return Entry{}, fault.New(fault.NotFound, "There is no such entry.")
+		return Entry{}, noEntry()
 	}
 	return e, wrap("entry", err)
 }

@@ -219,3 +219,5 @@ func noBank(name string) error {
 	}
 	return fault.Newf(fault.NotFound, "There is no bank %s.", name)
 }
+
+func noEntry() error { return fault.New(fault.NotFound, "There is no such entry.") }

@@ -82,7 +82,7 @@ func (s *Banks) alter(ctx context.Context, bank, id string, f func(*sql.Tx, *tur
 			after, err = s.entry(&b, row)
 			return err
 		}
-		return fault.New(fault.NotFound, "There is no such entry.")
+		return noEntry()
 	})
 	return after, wrap("alter", err)
 }

@@ -80,13 +80,15 @@ type Entry struct {
 	Source         string // the bank's unless set
 	Note           string
 
-	// What the lists say of it; a Change that is applied does not set these.
+	// What people here say of it: in a Change this counts only for what is new.
+	Verdict Verdict
+	Until   time.Time // disabled until then; Forever is for good, zero is not
+
+	// What the lists say of it: in a Change this is passed over.
 	Bank        string
 	Number      int64     // as HMA calls it; never used again
-	Verdict     Verdict   // of people who looked at it
-	Until       time.Time // disabled until then; Forever is for good, zero is not
 	Quarantined time.Time // since when it matches for review only; zero is not
-	Matches     int64     // how often it matched
+	Matches     int64     // in the last 30 days, where outbreaks are watched for; of Banks.Entry only
 	Added       time.Time
 	Updated     time.Time
 }

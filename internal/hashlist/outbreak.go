@@ -189,6 +189,17 @@ func hitRate(ctx context.Context, q db.Querier, row *entryRow, now time.Time) (r
 	return r, err
 }
 
+// hitsOf is how often an entry matched, as far as that is kept.
+func hitsOf(ctx context.Context, q db.Querier, number int64) (n int64, err error) {
+	err = db.Query(ctx, q, `SELECT coalesce(sum(times), 0) FROM hashlist_hit WHERE num = $1`, []any{number}, func(rows *sql.Rows) error {
+		var sum float64 // PostgreSQL sums to numeric
+		err := rows.Scan(&sum)
+		n = int64(sum)
+		return err
+	})
+	return n, err
+}
+
 // touch writes an entry that was changed by us, and counts it in its bank. It
 // returns the bank's name.
 func (s *Banks) touch(ctx context.Context, tx *sql.Tx, t *turn, row *entryRow) (string, error) {

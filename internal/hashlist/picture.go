@@ -1,0 +1,160 @@
+package hashlist
+
+import (
+	"context"
+	"crypto/md5"  //nolint:gosec // lists are of MD5 and SHA-1, whatever they are worth
+	"crypto/sha1" //nolint:gosec // see above
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/breakwater-project/breakwater/picture"
+)
+
+// Picture is what is known of an uploaded file: its digests, and if it is an
+// image that can be decoded, its PDQ hash.
+type Picture struct {
+	Hashes  Hashes // SHA256, SHA1, MD5 and PDQ, also one of low quality
+	Quality int    // of the PDQ hash, 0 to 100
+	Type    string // image/…, video/…, "" for all others
+
+	// Turned are more PDQ hashes, of good quality: of the picture turned and
+	// mirrored, and of more frames of an animation.
+	Turned []string
+
+	// Unhashed says why there is no PDQ hash, "" where there is.
+	Unhashed string
+}
+
+// Query looks for the picture: its PDQ hash only if its quality is enough, and
+// with turned in all eight ways that it can lie, and in further frames.
+func (p Picture) Query(turned bool) Query {
+	q := Query{Hashes: p.Hashes}
+	if p.Quality < LeastQuality {
+		q.PDQ = ""
+	}
+	if turned {
+		q.Turned = p.Turned
+	}
+	return q
+}
+
+// Hasher hashes uploaded files and remembers the hashes, not the files: what
+// is uploaded again need not be decoded again. It is safe for concurrent use,
+// and decodes as many at once as there are processors.
+type Hasher struct {
+	limits  picture.Limits
+	other   picture.Other
+	decoder sync.Pool     // of *picture.Hasher
+	slots   chan struct{} // for decoders at work
+	cache   cache
+}
+
+// remembered is how many pictures the two halves of a cache have: some 25 MB.
+const remembered = 20_000
+
+// animated is how many frames of an animation are looked for.
+const animated = 8
+
+// NewHasher makes a hasher; other decodes what package picture does not, and
+// may be nil.
+func NewHasher(limits picture.Limits, other picture.Other) *Hasher {
+	return &Hasher{
+		limits: limits, other: other,
+		decoder: sync.Pool{New: func() any { return &picture.Hasher{Limits: limits, Other: other} }},
+		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0))),
+	}
+}
+
+// Hash hashes a file. That it is no image, or a broken one, is no error: it
+// then has digests only and says why. The error is that of ctx.
+func (h *Hasher) Hash(ctx context.Context, data []byte) (Picture, error) {
+	key := sha256.Sum256(data)
+	if p, ok := h.cache.get(key); ok {
+		return p, nil
+	}
+	p := Picture{Type: picture.Sniff(data[:min(len(data), 512)])}
+	one, two := sha1.Sum(data), md5.Sum(data) //nolint:gosec // see the imports
+	p.Hashes.SHA256, p.Hashes.SHA1, p.Hashes.MD5 = hex.EncodeToString(key[:]), hex.EncodeToString(one[:]), hex.EncodeToString(two[:])
+	err := h.decode(ctx, data, &p)
+	if ctx.Err() != nil {
+		return Picture{}, ctx.Err()
+	}
+	if err == nil || !errors.Is(err, picture.ErrLimit) { // another time there may be more time
+		h.cache.put(key, p)
+	}
+	return p, nil
+}
+
+func (h *Hasher) decode(ctx context.Context, data []byte, p *Picture) error {
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-h.slots }()
+	decoder, _ := h.decoder.Get().(*picture.Hasher) // the pool has nothing else
+	defer h.decoder.Put(decoder)
+	frames, err := decoder.Frames(ctx, data, animated)
+	switch {
+	case len(frames) > 0: // a broken end does not undo what came before
+		p.take(frames)
+		return nil
+	case errors.Is(err, picture.ErrFormat):
+		p.Unhashed = "it is not an image of a format that is decoded"
+	case errors.Is(err, picture.ErrLimit):
+		p.Unhashed = "it is larger than images may be, or took too long"
+	default:
+		p.Unhashed = "it is a damaged image"
+	}
+	return err
+}
+
+func (p *Picture) take(frames []picture.Hashed) {
+	p.Hashes.PDQ, p.Quality, p.Type = frames[0].Hash.String(), frames[0].Quality, frames[0].Type
+	for i := range frames {
+		if frames[i].Quality < LeastQuality {
+			continue
+		}
+		for _, turned := range frames[i].Dihedral() {
+			if text := turned.String(); text != p.Hashes.PDQ && !slices.Contains(p.Turned, text) {
+				p.Turned = append(p.Turned, text)
+			}
+		}
+	}
+}
+
+// cache keeps what was put last, at least half of what it may.
+type cache struct {
+	mu         sync.Mutex
+	young, old map[[32]byte]Picture
+}
+
+func (c *cache) get(key [32]byte) (Picture, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p, ok := c.young[key]; ok {
+		return p, true
+	}
+	p, ok := c.old[key]
+	if ok {
+		c.putLocked(key, p)
+	}
+	return p, ok
+}
+
+func (c *cache) put(key [32]byte, p Picture) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.putLocked(key, p)
+}
+
+func (c *cache) putLocked(key [32]byte, p Picture) {
+	if c.young == nil || len(c.young) >= remembered/2 {
+		c.young, c.old = make(map[[32]byte]Picture), c.young
+	}
+	c.young[key] = p
+}
