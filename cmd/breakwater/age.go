@@ -14,7 +14,7 @@ import (
 
 func newAge() *cobra.Command {
 	cmd := &cobra.Command{Use: "age", Short: "Age assurance: what proves an age, and how well", Args: cobra.NoArgs, RunE: help}
-	cmd.AddCommand(newAgeVerify(), newAgeReport())
+	cmd.AddCommand(newAgeVerify(), newAgeInspect(), newAgeKeys(), newAgeGrant(), newAgeIssue(), newAgeReport())
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -101,4 +102,18 @@ func OpenTokenKeys(ctx context.Context, cfg *config.Config) (*token.Keys, func()
 		return nil, nil, errors.Join(err, a.Close())
 	}
 	return tokenKeys, a.Close, nil
+}
+
+// GrantTokens makes a grant of n tokens that say s, for somebody whose age was
+// checked otherwise. A server may be running on the database.
+func GrantTokens(ctx context.Context, cfg *config.Config, s token.Statement, n int) (grant string, err error) {
+	a, err := open(ctx, cfg, Options{}, (*App).openTelemetry, (*App).openStorage)
+	if err != nil {
+		return "", err
+	}
+	err = a.db.Tx(ctx, func(tx *sql.Tx) (err error) {
+		grant, err = assurance.NewGrants(a.options.Now).New(ctx, tx, s.Over, s.Class, n)
+		return err
+	})
+	return grant, errors.Join(err, a.Close())
 }
