@@ -154,7 +154,7 @@ func (j *job) still() (image.Image, error) {
 
 func (j *job) stillJPEG() (image.Image, error) {
 	m, size, err := j.jpeg.Decode(j.data, j, j.fast)
-	if err == nil || errors.Is(err, ErrLimit) || errors.Is(err, io.ErrUnexpectedEOF) || j.ctx.Err() != nil {
+	if err == nil || errors.Is(err, ErrLimit) || errors.Is(err, jpeg.ErrShort) || j.ctx.Err() != nil {
 		j.size = size
 		return m, err
 	}

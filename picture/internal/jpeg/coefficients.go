@@ -43,7 +43,7 @@ func (b *bits) coefficients(block *[64]int32, t *table, factors *[64]int32) (las
 			break
 		}
 		if k > 63 {
-			break
+			return 0, errData
 		}
 		block[zigzag[k]&63] = value * factors[k]
 		last = k
@@ -79,7 +79,7 @@ func (b *bits) means(block *[16]float32, t *table, factors *[64]float32, places 
 			break
 		}
 		if k > 63 {
-			break
+			return 0, errData
 		}
 		block[places[k]&15] += float32(float32(value) * factors[k])
 		last = k
@@ -106,6 +106,9 @@ func (b *bits) pass(t *table) error {
 		k += int(entry >> 12 & 15)
 		if entry>>8&15 == 0 && entry>>12&15 != 15 {
 			break
+		}
+		if k > 63 {
+			return errData
 		}
 	}
 	b.acc, b.n, b.at = acc, n, at

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
-	"io"
 )
 
 // frame reads the size of the image and the shape of its components, and takes
@@ -94,7 +93,7 @@ func (d *Decoder) allocate() error {
 	// A block's DC has a bit at least. What claims more than it can hold is
 	// cut off, or made to take memory.
 	if blocks/8 > len(d.file) {
-		return io.ErrUnexpectedEOF
+		return ErrShort
 	}
 	for i := range d.components {
 		c := &d.components[i]

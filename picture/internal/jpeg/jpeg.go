@@ -18,6 +18,9 @@ import (
 // decode.
 var ErrUnsupported = errors.New("unsupported JPEG feature")
 
+// ErrShort is of a file that is too short for the size that it claims.
+var ErrShort = fmt.Errorf("%w: too short for its size", io.ErrUnexpectedEOF)
+
 var errData = errors.New("bad JPEG data")
 
 // Limits end the work with an error of their own, which Decode returns as it

@@ -9,8 +9,7 @@ func (s *scan) refine(c *component, block *[64]int16) error {
 			return err
 		}
 		c.previous += difference
-		block[0] = int16(c.previous << s.low)
-		return nil
+		return s.set(&block[0], c.previous)
 	case s.from == 0:
 		block[0] |= int16(b.take(1) << s.low)
 		return nil
@@ -63,9 +62,21 @@ func (s *scan) firstAC(c *component, block *[64]int16) error {
 		}
 		value := signed(d.bits.take(size), size)
 		if k += run; k > s.to {
-			break
+			return errData
 		}
-		block[k&63] = int16(value << s.low)
+		if err := s.set(&block[k&63], value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// set gives a coefficient its first bits.
+func (s *scan) set(coefficient *int16, value int32) error {
+	value <<= s.low
+	*coefficient = int16(value)
+	if int32(*coefficient) != value {
+		return errData
 	}
 	return nil
 }
@@ -97,7 +108,10 @@ func (s *scan) nextAC(c *component, block *[64]int16) error {
 			return errData
 		}
 		k = s.correct(block, k, run)
-		if value != 0 && k <= s.to {
+		if value != 0 {
+			if k > s.to {
+				return errData
+			}
 			block[k&63] = value
 		}
 		k++
