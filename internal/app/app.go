@@ -25,6 +25,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/hashlist"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/keys"
 	"github.com/breakwater-project/breakwater/internal/label"
@@ -50,6 +51,9 @@ type App struct {
 	Assurance *assurance.Assurance
 	NewKey    string // the first admin key if Open made it: to be shown once
 
+	Lists  *hashlist.Lists
+	Hasher *hashlist.Hasher
+
 	cfg      *config.Config
 	options  Options
 	watch    *telemetry.Telemetry
@@ -66,7 +70,7 @@ type App struct {
 // Open opens everything the server stands on, in the order of its floors, and
 // listens. What was opened before something failed is closed again.
 func Open(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
-	return open(ctx, cfg, o, (*App).openTelemetry, (*App).openStorage, (*App).openKeys, (*App).openEngine, (*App).openServer)
+	return open(ctx, cfg, o, (*App).openTelemetry, (*App).openStorage, (*App).openKeys, (*App).openMatching, (*App).openEngine, (*App).openServer)
 }
 
 func open(ctx context.Context, cfg *config.Config, o Options, floors ...func(*App, context.Context) error) (*App, error) {
@@ -106,7 +110,7 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.db.Close)
-	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations())
+	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), hashlist.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations())
 	if err != nil {
 		return err
 	}
@@ -186,6 +190,7 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	})
 	a.Engine.Accounts.Routes(a.api)
 	a.Engine.Labels.Routes(a.api)
+	a.addMatching()
 	if err := a.openAssurance(ctx); err != nil {
 		return err
 	}

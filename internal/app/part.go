@@ -14,7 +14,7 @@ import (
 
 // OpenEngine opens what decides, without a listener. Close ends it.
 func OpenEngine(ctx context.Context, cfg *config.Config, o Options) (*decide.Engine, func() error, error) {
-	a, err := open(ctx, cfg, o, (*App).openTelemetry, (*App).openStorage, (*App).openKeys, (*App).openEngine)
+	a, err := open(ctx, cfg, o, (*App).openTelemetry, (*App).openStorage, (*App).openKeys, (*App).readMatching, (*App).openEngine)
 	if err != nil {
 		return nil, nil, err
 	}
