@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/md5" //nolint:gosec // lists of known files name them by MD5
 	"crypto/sha256"
@@ -9,56 +10,68 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"image"
-	"image/draw"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/image/webp"
 
 	"github.com/breakwater-project/breakwater/pdq"
+	"github.com/breakwater-project/breakwater/picture"
+	"github.com/breakwater-project/breakwater/vpdq"
 )
 
 func newHash() *cobra.Command {
 	var h fileHasher
 	cmd := &cobra.Command{
 		Use:   "hash FILE…",
-		Short: "The hashes by which known images and files are found, as JSON lines",
-		Long: `Prints a JSON line for each file: its kind (image, video or file), SHA-256 and MD5,
-and for a JPEG, PNG, GIF (first frame) or WebP image its PDQ hash, the quality of
-that from 0 to 100, and its size in pixels. A hash of a quality under 50 says
-little. An image is hashed as it is stored: the orientation in its metadata is not
-applied, and --dihedral gives the hashes of all eight.
+		Short: "The hashes by which known images, videos and files are found, as JSON lines",
+		Long: `Prints a JSON line for each file: its kind (image, video or file), SHA-256 and MD5.
 
-A file that it cannot read gives {"path":…,"error":…} in its place; an image that
-it cannot decode, or that is beyond a limit, still gives its SHA-256 and MD5 with
-the error. Either is exit status 1 at the end.`,
+For a JPEG, PNG, GIF or WebP image it has the PDQ hash, the quality of that from 0
+to 100, and the size in pixels; for AVIF too, where the ffmpeg program is installed.
+Of an animation the first frame is hashed, and --frames spreads more over it. A hash
+of a quality under 50 says little. An image is hashed as it is stored: the
+orientation in its metadata is not applied, and --dihedral gives the hashes of all
+eight. From the same file the hash is that of the reference, bit for bit; --fast
+takes large JPEG files at less than their size, and differs in a few bits.
+
+For a video it has the PDQ hashes of its frames (vPDQ), by the ffmpeg program: a
+frame every second, or what --every says.
+
+A file that it cannot read gives {"path":…,"error":…} in its place; an image or a
+video that it cannot decode, or that is beyond a limit, still gives its SHA-256 and
+MD5 with the error. Either is exit status 1 at the end.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if h.maxBytes < 1 || h.maxPixels < 1 {
-				return errors.New("--max-bytes and --max-pixels must be at least 1")
+			if min(h.images.Limits.Bytes, h.images.Limits.Pixels, int64(h.videos.Limits.Frames), int64(h.frames)) < 1 || h.every < 0 {
+				return errors.New("--max-bytes, --max-pixels, --max-frames and --frames must be at least 1, and --every not negative")
 			}
+			h.images.Other = h.videos.Still
 			return h.print(cmd.Context(), files, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().BoolVar(&h.dihedral, "dihedral", false, "also the hashes of the image turned and mirrored, 8 in all")
-	cmd.Flags().Int64Var(&h.maxBytes, "max-bytes", 64<<20, "largest image file that is decoded")
-	cmd.Flags().Int64Var(&h.maxPixels, "max-pixels", 100_000_000, "largest image that is decoded, width times height")
+	flags := cmd.Flags()
+	flags.BoolVar(&h.dihedral, "dihedral", false, "also the hashes of the image turned and mirrored, 8 in all")
+	flags.BoolVar(&h.images.Fast, "fast", false, "take large JPEG files at a half or a quarter of their size")
+	flags.IntVar(&h.frames, "frames", 1, "hash so many frames of an animation")
+	flags.Int64Var(&h.images.Limits.Bytes, "max-bytes", 64<<20, "largest image file that is decoded")
+	flags.Int64Var(&h.images.Limits.Pixels, "max-pixels", 100_000_000, "largest image that is decoded, width times height")
+	flags.DurationVar(&h.every, "every", time.Second, "hash a frame of a video so often; 0 hashes all")
+	flags.IntVar(&h.videos.Limits.Frames, "max-frames", 20_000, "most frames of a video that are hashed")
+	flags.StringVar(&h.videos.Path, "ffmpeg", "", "the ffmpeg program, with ffprobe beside it; they are looked for if not given")
 	return cmd
 }
 
 // fileHasher hashes one file after another.
 type fileHasher struct {
-	dihedral            bool
-	maxBytes, maxPixels int64
-	pdq                 pdq.Hasher
+	dihedral bool
+	frames   int
+	every    time.Duration
+	images   picture.Hasher
+	videos   vpdq.FFmpeg
 }
 
 // hashedFile is a line of output.
@@ -67,16 +80,28 @@ type hashedFile struct {
 	Kind   string `json:"kind,omitempty"`
 	SHA256 string `json:"sha256,omitempty"`
 	MD5    string `json:"md5,omitempty"`
-	*hashedImage
+	*hashedMedia
 	Error string `json:"error,omitempty"`
 }
 
-type hashedImage struct {
-	PDQ      pdq.Hash   `json:"pdq"`
-	Quality  int        `json:"quality"`
-	Width    int        `json:"width"`
-	Height   int        `json:"height"`
-	Dihedral []pdq.Hash `json:"pdq_dihedral,omitempty"`
+// hashedMedia is what an image or a video has of its own.
+type hashedMedia struct {
+	PDQ      *pdq.Hash     `json:"pdq,omitempty"`
+	Quality  *int          `json:"quality,omitempty"`
+	Width    int           `json:"width"`
+	Height   int           `json:"height"`
+	Dihedral []pdq.Hash    `json:"pdq_dihedral,omitempty"`
+	Frames   []hashedFrame `json:"pdq_frames,omitempty"` // of an animation
+	VPDQ     []hashedFrame `json:"vpdq,omitempty"`
+}
+
+// hashedFrame is one frame of an animation, or of a video with its number and
+// the seconds until it.
+type hashedFrame struct {
+	Frame   *int     `json:"frame,omitempty"`
+	PDQ     pdq.Hash `json:"pdq"`
+	Quality int      `json:"quality"`
+	Time    *float64 `json:"time,omitempty"`
 }
 
 // print writes a line for each file. Its error is empty if only files failed:
@@ -133,97 +158,54 @@ func (h *fileHasher) file(ctx context.Context, path string) (line hashedFile, er
 	if err := errors.Join(err, copyErr); err != nil {
 		return line, withoutPath(err)
 	}
-	mime := sniff(head)
-	line.Kind, _, _ = strings.Cut(mime, "/")
 	line.SHA256, line.MD5 = hex.EncodeToString(long.Sum(nil)), hex.EncodeToString(short.Sum(nil))
-	if line.Kind != "image" {
-		return line, nil
+	line.Kind, _, _ = strings.Cut(cmp.Or(picture.Sniff(head), "file"), "/")
+	switch line.Kind {
+	case "image":
+		line.hashedMedia, err = h.image(ctx, file, size+int64(n))
+	case "video":
+		line.hashedMedia, err = h.video(ctx, file)
 	}
-	if size += int64(n); size > h.maxBytes {
-		return line, fmt.Errorf("image of %d bytes; --max-bytes is %d", size, h.maxBytes)
+	return line, err
+}
+
+func (h *fileHasher) image(ctx context.Context, file io.ReaderAt, size int64) (*hashedMedia, error) {
+	if most := h.images.Limits.Bytes; size > most {
+		return nil, fmt.Errorf("image of %d bytes; --max-bytes is %d", size, most)
 	}
-	start := func() io.Reader { return bufio.NewReader(untilDone(ctx, io.NewSectionReader(file, 0, size))) }
-	m, err := decodeImage(start, mime, h.maxPixels)
+	data, err := io.ReadAll(untilDone(ctx, io.NewSectionReader(file, 0, size)))
 	if err != nil {
-		return line, withoutPath(err)
+		return nil, withoutPath(err)
 	}
-	f := h.pdq.FromImage(m)
-	line.hashedImage = &hashedImage{PDQ: f.Hash, Quality: f.Quality, Width: m.Bounds().Dx(), Height: m.Bounds().Dy()}
+	frames, err := h.images.Frames(ctx, data, h.frames)
+	if len(frames) == 0 {
+		return nil, err
+	}
+	f := frames[0]
+	line := &hashedMedia{PDQ: &f.Hash, Quality: &f.Quality, Width: f.Width, Height: f.Height}
 	if h.dihedral {
 		all := f.Dihedral()
 		line.Dihedral = all[:]
 	}
-	return line, nil
-}
-
-// sniff gives the type of a file from how it begins: image/…, video/…, or
-// "file" for all others.
-func sniff(head []byte) string {
-	if len(head) >= 12 && string(head[4:8]) == "ftyp" { // a family: MP4, QuickTime, HEIC, AVIF, AAC
-		switch brand := string(head[8:12]); brand {
-		case "avif", "avis", "heic", "heix", "hevc", "heim", "heis", "mif1", "msf1":
-			return "image/" + brand
-		case "M4A ", "M4B ", "M4P ":
-			return "file"
+	for _, f := range frames {
+		if h.frames > 1 {
+			line.Frames = append(line.Frames, hashedFrame{PDQ: f.Hash, Quality: f.Quality})
 		}
-		return "video/mp4"
 	}
-	mime := http.DetectContentType(head)
-	if strings.HasPrefix(mime, "image/") || strings.HasPrefix(mime, "video/") {
-		return mime
-	}
-	return "file"
+	return line, err
 }
 
-// decoder is of one format of images.
-type decoder struct {
-	config func(io.Reader) (image.Config, error)
-	decode func(io.Reader) (image.Image, error)
-}
-
-// decodeImage decodes an image, if it has no more than so many pixels. start
-// reads it from its beginning.
-func decodeImage(start func() io.Reader, mime string, maxPixels int64) (m image.Image, err error) {
-	var d decoder
-	switch mime {
-	case "image/jpeg":
-		d = decoder{jpeg.DecodeConfig, jpeg.Decode}
-	case "image/png":
-		d = decoder{png.DecodeConfig, png.Decode}
-	case "image/gif":
-		d = decoder{gif.DecodeConfig, gif.Decode}
-	case "image/webp":
-		d = decoder{webp.DecodeConfig, webp.Decode}
-	default:
-		return nil, fmt.Errorf("%s is not a format that it decodes", mime)
-	}
-	defer func() { // what a decoder's author did not think of costs one file
-		if p := recover(); p != nil {
-			m, err = nil, fmt.Errorf("%s: %v", mime, p)
-		}
-	}()
-	config, err := d.config(start())
-	if err != nil {
+func (h *fileHasher) video(ctx context.Context, file *os.File) (*hashedMedia, error) {
+	v, err := h.videos.Hash(ctx, file, h.every)
+	if len(v.Frames) == 0 {
 		return nil, err
 	}
-	if int64(config.Width)*int64(config.Height) > maxPixels {
-		return nil, fmt.Errorf("image of %d × %d pixels; --max-pixels is %d", config.Width, config.Height, maxPixels)
+	line := &hashedMedia{Width: v.Width, Height: v.Height}
+	for _, f := range v.Frames {
+		seconds := f.Time.Seconds()
+		line.VPDQ = append(line.VPDQ, hashedFrame{Frame: &f.Number, PDQ: f.Hash, Quality: f.Quality, Time: &seconds})
 	}
-	if m, err = d.decode(start()); err != nil {
-		return nil, err
-	}
-	return onCanvas(m, image.Rect(0, 0, config.Width, config.Height)), nil
-}
-
-// onCanvas is the image as it is shown: the first frame of a GIF may fill a
-// part of it only.
-func onCanvas(m image.Image, canvas image.Rectangle) image.Image {
-	if m.Bounds() == canvas {
-		return m
-	}
-	whole := image.NewNRGBA(canvas)
-	draw.Draw(whole, m.Bounds(), m, m.Bounds().Min, draw.Src)
-	return whole
+	return line, err
 }
 
 // withoutPath is an error of a file without its path, which stands beside it.
