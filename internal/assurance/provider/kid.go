@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,11 +18,11 @@ type KID struct {
 	API    *url.URL // such as https://game-api.k-id.com/api/v1
 	Key    string   // of the API
 	Secret []byte   // of its webhooks
-	Client *http.Client
+	// EstimateAge is the age that k-ID is set to ask of an estimate, in its own
+	// settings.
+	EstimateAge int
+	Client      *http.Client
 }
-
-// ErrNotOffered says that a provider can't answer what is asked.
-var ErrNotOffered = errors.New("provider: it can't be asked that")
 
 // Begin has k-ID make a verification. Its categories know adults; what other
 // ages mean to it depends on the place, so only 18 is asked.
@@ -69,7 +68,7 @@ var kidMethods = map[string]Method{
 }
 
 // Read reads what came to the webhook.
-func (p *KID) Read(_ context.Context, m Message, now time.Time) (Answer, error) {
+func (p *KID) Read(_ context.Context, m Message, asked Asked, now time.Time) (Answer, error) {
 	stamp := m.Header.Get("X-Signature-Timestamp")
 	seconds, err := strconv.ParseInt(stamp, 10, 64)
 	got, err2 := hex.DecodeString(m.Header.Get("X-Signature-Hmac-Sha256"))
@@ -89,7 +88,14 @@ func (p *KID) Read(_ context.Context, m Message, now time.Time) (Answer, error) 
 	if in.Data.ID == "" {
 		return Answer{}, fmt.Errorf("%w: data.id is missing", ErrMalformed)
 	}
-	return in.answer(day(now)), nil
+	if _, err := asked(in.Data.ID); err != nil {
+		return Answer{}, err
+	}
+	a := in.answer(day(now))
+	if a.Estimated {
+		a.Age = p.EstimateAge
+	}
+	return a, nil
 }
 
 func (in *kidEvent) answer(today time.Time) Answer {

@@ -65,12 +65,12 @@ func claimOver(age int) string { return "age_over_" + strconv.Itoa(age) }
 
 // Read reads the form that came to the return address: state, which is the
 // reference, and id_token, which must be for the nonce that was asked with.
-func (p *OIDC) Read(ctx context.Context, m Message, ask Ask, now time.Time) (Answer, error) {
-	a := Answer{Reference: ask.Reference, Result: Undecided, Age: ask.Over, Method: p.Method, CheckedOn: day(now)}
-	state := m.Form.Get("state")
-	if subtle.ConstantTimeCompare([]byte(state), []byte(ask.Reference)) != 1 {
-		return Answer{}, fmt.Errorf("%w: state", ErrNotAuthentic)
+func (p *OIDC) Read(ctx context.Context, m Message, asked Asked, now time.Time) (Answer, error) {
+	ask, err := asked(m.Form.Get("state"))
+	if err != nil {
+		return Answer{}, err
 	}
+	a := Answer{Reference: ask.Reference, Result: Undecided, Age: ask.Over, Method: p.Method, CheckedOn: day(now)}
 	if m.Form.Get("error") != "" { // the person went back, or the provider could not
 		return a, nil
 	}

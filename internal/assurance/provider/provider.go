@@ -87,9 +87,25 @@ var (
 	// ErrNotAnswer says that a message is authentic and about something else:
 	// to be acknowledged and forgotten.
 	ErrNotAnswer = errors.New("provider: the message is no answer")
+	// ErrNotOffered says that a provider can't answer what is asked.
+	ErrNotOffered = errors.New("provider: it can't be asked that")
 	// ErrUnavailable says that the provider did not answer as it should.
 	ErrUnavailable = errors.New("provider: not available")
 )
+
+// Remote is one provider's protocol.
+type Remote interface {
+	// Begin makes a link for a person. The errors are ErrNotOffered and
+	// ErrUnavailable.
+	Begin(ctx context.Context, ask Ask) (Link, error)
+	// Read reads a message and finds out, of an authentic one, what was asked. An
+	// error of asked is returned as it is; the others are ErrNotAuthentic,
+	// ErrMalformed, ErrNotAnswer and ErrUnavailable.
+	Read(ctx context.Context, m Message, asked Asked, now time.Time) (Answer, error)
+}
+
+// Asked finds what was asked for with a reference.
+type Asked func(reference string) (Ask, error)
 
 // Message is what came to a webhook or to the return address.
 type Message struct {
@@ -168,6 +184,19 @@ func withoutURL(err error) error {
 // recent reports whether a message's time is close to now.
 func recent(sent, now time.Time) bool {
 	return sent.After(now.Add(-tolerance)) && sent.Before(now.Add(tolerance))
+}
+
+// fits reports whether an answer is about the age that was asked for: the
+// challenge age, of an estimate.
+func (a *Answer) fits(ask Ask) error {
+	want := ask.Over
+	if a.Estimated {
+		want = ask.ChallengeAge
+	}
+	if a.Age != want {
+		return fmt.Errorf("%w: it is about the age of %d, not of %d", ErrMalformed, a.Age, want)
+	}
+	return nil
 }
 
 // day is the day of a time, which is all that is kept of it.

@@ -51,7 +51,7 @@ func (p *Webhook) Begin(_ context.Context, ask Ask) (Link, error) {
 }
 
 // Read reads what came to the webhook.
-func (p *Webhook) Read(_ context.Context, m Message, now time.Time) (Answer, error) {
+func (p *Webhook) Read(_ context.Context, m Message, asked Asked, now time.Time) (Answer, error) {
 	if err := p.authenticate(m, now); err != nil {
 		return Answer{}, err
 	}
@@ -64,7 +64,15 @@ func (p *Webhook) Read(_ context.Context, m Message, now time.Time) (Answer, err
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Answer{}, fmt.Errorf("%w: more than one document", ErrMalformed)
 	}
-	return in.answer()
+	a, err := in.answer()
+	if err != nil {
+		return Answer{}, err
+	}
+	ask, err := asked(a.Reference)
+	if err != nil {
+		return Answer{}, err
+	}
+	return a, a.fits(ask)
 }
 
 func (p *Webhook) authenticate(m Message, now time.Time) error {

@@ -56,21 +56,26 @@ var yotiMethods = map[string]Method{
 
 // Read fetches the result of the session that a notification names. Anybody
 // may send one; it can't make Yoti's API say anything else.
-func (p *Yoti) Read(ctx context.Context, m Message, now time.Time) (Answer, error) {
+func (p *Yoti) Read(ctx context.Context, m Message, asked Asked, now time.Time) (Answer, error) {
 	var hint struct {
 		Session string `json:"session_key"`
 	}
 	if json.Unmarshal(m.Body, &hint) != nil || !yotiID.MatchString(hint.Session) {
 		return Answer{}, fmt.Errorf("%w: no session_key", ErrMalformed)
 	}
-	return p.Fetch(ctx, hint.Session, now)
+	ask, err := asked(hint.Session)
+	if err != nil {
+		return Answer{}, err
+	}
+	a, err := p.fetch(ctx, hint.Session, now)
+	if err != nil {
+		return Answer{}, err
+	}
+	return a, a.fits(ask)
 }
 
-// Fetch asks for the result of a session.
-func (p *Yoti) Fetch(ctx context.Context, session string, now time.Time) (Answer, error) {
-	if !yotiID.MatchString(session) {
-		return Answer{}, fmt.Errorf("%w: no session", ErrMalformed)
-	}
+// fetch asks for the result of a session.
+func (p *Yoti) fetch(ctx context.Context, session string, now time.Time) (Answer, error) {
 	var out struct {
 		ID     string `json:"id"`
 		Type   string `json:"type"`
