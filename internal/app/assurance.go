@@ -33,10 +33,13 @@ func (a *App) openAssurance(context.Context) error {
 	}
 	o := assurance.Options{
 		DB: a.db, Accounts: a.Engine.Accounts, Now: a.options.Now,
-		URL: strings.TrimSuffix(a.cfg.Age.URL, "/"), Origins: a.cfg.Age.Origins, Checks: checks,
-	}
-	if o.URL == "" {
-		o.URL = "http://" + a.cfg.Addr
+		Origins: a.cfg.Age.Origins, Checks: checks,
+		URL: func() string {
+			if a.cfg.Age.URL != "" {
+				return strings.TrimSuffix(a.cfg.Age.URL, "/")
+			}
+			return a.URL()
+		},
 	}
 	if o.Secret, err = a.secret("assurance"); err != nil {
 		return err

@@ -191,9 +191,9 @@ func (a *Assurance) show(out *Requests, s *Session, r *request) error {
 		}
 		out.Links = append(out.Links, Link{"eu-av", uri})
 	case kindLink:
-		out.Links = append(out.Links, Link{"openid4vp", wallet.LinkTo("openid4vp", q.ClientID, a.opt.URL+"/v1/age/requests/"+r.id)})
+		out.Links = append(out.Links, Link{"openid4vp", wallet.LinkTo("openid4vp", q.ClientID, a.opt.URL()+"/v1/age/requests/"+r.id)})
 	case kindAPI:
-		call := &APICall{Answer: a.opt.URL + "/v1/age/dcapi/" + r.id}
+		call := &APICall{Answer: a.opt.URL() + "/v1/age/dcapi/" + r.id}
 		call.Requests = append(call.Requests, APIRequest{wallet.ProtocolOpenID4VP, q.APIParameters()})
 		for _, d := range q.Documents {
 			if d.Format == wallet.MDoc {
@@ -216,7 +216,7 @@ func (a *Assurance) question(s *Session, r *request) (*wallet.Question, error) {
 	q := &wallet.Question{Over: s.Profile.Over, Nonce: base64url(nonce), Documents: a.wallets(&s.Profile)}
 	if r.kind == kindAV {
 		q.Documents = []wallet.Document{wallet.AgeAttestation()}
-		q.ResponseURI = a.opt.URL + "/v1/age/openid4vp/" + r.id
+		q.ResponseURI = a.opt.URL() + "/v1/age/openid4vp/" + r.id
 		q.ClientID = "redirect_uri:" + q.ResponseURI
 		return q, nil
 	}
@@ -228,7 +228,7 @@ func (a *Assurance) question(s *Session, r *request) (*wallet.Question, error) {
 		if err != nil {
 			return nil, err
 		}
-		q.ClientID, q.ResponseURI = signer.ClientID, a.opt.URL+"/v1/age/openid4vp/"+r.id
+		q.ClientID, q.ResponseURI = signer.ClientID, a.opt.URL()+"/v1/age/openid4vp/"+r.id
 	}
 	return q, nil
 }
@@ -238,7 +238,7 @@ func (a *Assurance) signer() (*wallet.Signer, error) {
 	if a.opt.Signer != nil {
 		return a.opt.Signer, nil
 	}
-	u, err := url.Parse(a.opt.URL)
+	u, err := url.Parse(a.opt.URL())
 	if err != nil {
 		return nil, fmt.Errorf("assurance: address of this server: %w", err)
 	}
@@ -301,7 +301,7 @@ type APIAnswer struct {
 func (a *Assurance) AnswerAPI(ctx context.Context, id string, answer APIAnswer) (Answered, error) {
 	origin := answer.Origin
 	if origin == "" {
-		origin = a.opt.URL
+		origin = a.opt.URL()
 	}
 	if !a.mayAsk(origin) {
 		return Answered{}, ErrOrigin
@@ -321,7 +321,7 @@ func (a *Assurance) AnswerAPI(ctx context.Context, id string, answer APIAnswer) 
 }
 
 func (a *Assurance) mayAsk(origin string) bool {
-	if origin == a.opt.URL {
+	if origin == a.opt.URL() {
 		return true
 	}
 	for _, o := range a.opt.Origins {
@@ -406,7 +406,7 @@ func (a *Assurance) keep(ctx context.Context, tx *sql.Tx, s *Session, r *request
 	if err := keepFinding(ctx, tx, r.id, f.Document+":"+said, digest(code)); err != nil {
 		return "", err
 	}
-	back := a.opt.URL + "/age/" + s.ID + "/return"
+	back := a.opt.URL() + "/age/" + s.ID + "/return"
 	if s.Flow == FlowPlatform {
 		back = s.ReturnURL
 	}

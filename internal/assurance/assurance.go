@@ -52,8 +52,8 @@ type Options struct {
 	Accounts *age.Accounts
 	Now      func() time.Time // time.Now unless set
 	// URL is where wallets and browsers reach this server, without a slash at
-	// the end.
-	URL string
+	// the end. It is asked when it is needed: a server may learn its port late.
+	URL func() string
 	// Origins are web origins, besides that of URL, whose pages may ask wallets
 	// by the Digital Credentials API: the platform's own.
 	Origins []string

@@ -45,7 +45,7 @@ func each(t *testing.T, f func(t *testing.T, w *world), checks ...assurance.Chec
 		now := func() time.Time { return w.now }
 		w.accounts = age.New(d, age.Options{Now: now, Youngest: event.Band13to15})
 		var err error
-		w.Assurance, err = assurance.New(assurance.Options{DB: d, Accounts: w.accounts, Now: now, Checks: checks, URL: "https://age.example"})
+		w.Assurance, err = assurance.New(assurance.Options{DB: d, Accounts: w.accounts, Now: now, Checks: checks, URL: func() string { return "https://age.example" }})
 		if err != nil {
 			t.Fatal(err)
 		}

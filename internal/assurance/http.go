@@ -135,7 +135,7 @@ func (a *Assurance) postSession(ctx context.Context, in *beginRequest) (*session
 	if err != nil {
 		return nil, problem(err)
 	}
-	out := &sessionResponse{sessionAnswer{SessionState: stateOf(&s), Page: a.opt.URL + "/age/" + s.ID, Methods: []methodAnswer{}, Wallets: wallets}}
+	out := &sessionResponse{sessionAnswer{SessionState: stateOf(&s), Page: a.opt.URL() + "/age/" + s.ID, Methods: []methodAnswer{}, Wallets: wallets}}
 	for _, c := range a.Offered(&s.Profile) {
 		out.Body.Methods = append(out.Body.Methods, methodAnswer{c.Method(), c.Method().GovernmentID()})
 	}
@@ -265,7 +265,7 @@ const Cookie = "breakwater_age"
 func (a *Assurance) SetBrowser(w http.ResponseWriter, secret string) {
 	http.SetCookie(w, &http.Cookie{
 		Name: Cookie, Value: secret, Path: "/", MaxAge: int(sessionLife.Seconds()), HttpOnly: true,
-		Secure: strings.HasPrefix(a.opt.URL, "https://"), SameSite: http.SameSiteLaxMode,
+		Secure: strings.HasPrefix(a.opt.URL(), "https://"), SameSite: http.SameSiteLaxMode,
 	})
 }
 
@@ -292,7 +292,7 @@ func (a *Assurance) returned(w http.ResponseWriter, r *http.Request) {
 		web.Refuse(r, problem(err))
 		return
 	}
-	to := a.opt.URL + "/age/" + url.PathEscape(id)
+	to := a.opt.URL() + "/age/" + url.PathEscape(id)
 	if s.ReturnURL != "" && s.Tokens == 0 { // tokens are fetched by the page
 		to = s.ReturnURL
 	}
