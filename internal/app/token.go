@@ -44,17 +44,13 @@ func (a *App) openTokens(ctx context.Context) error {
 		return err
 	}
 	a.onClose(ledger.Close)
-	merging, err := assurance.New(assurance.Options{DB: a.db, Accounts: a.Engine.Accounts, Now: a.options.Now})
-	if err != nil {
-		return err
-	}
 	metrics := token.NewMetrics(a.watch.Metrics)
 	routes := token.API{
 		Keys:     tokenKeys,
-		Issuer:   token.NewIssuer(a.db, tokenKeys, assurance.NewGrants(a.options.Now), metrics),
+		Issuer:   token.NewIssuer(a.db, tokenKeys, a.Assurance.Grants, metrics),
 		Redeemer: token.NewRedeemer(trust, ledger, metrics),
 		Merge: func(ctx context.Context, account string, p token.Proof) error {
-			return merging.Merge(ctx, account, p.Result(a.options.Now()))
+			return a.Assurance.Merge(ctx, account, p.Result(a.options.Now()))
 		},
 	}
 	if a.cfg.Tokens.Gate != "" {
