@@ -368,7 +368,7 @@ func (x *Exchanges) wait(ctx context.Context, s *Source) time.Duration {
 	case !known:
 		return 0
 	}
-	return min(max(moment(r.due).Sub(x.o.Now()), time.Second), max(s.Every, soon))
+	return min(max(moment(r.due).Sub(x.o.Now()), time.Second), 2*max(s.Every, soon))
 }
 
 func (x *Exchanges) note(what, name string, err error) {
