@@ -24,6 +24,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/console"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
+	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
 	"github.com/breakwater-project/breakwater/internal/journal"
@@ -63,7 +64,9 @@ type App struct {
 	server   *server.Server
 	failures *prometheus.CounterVec // of detectors
 	text     atomic.Pointer[text.Detector]
-	ending   chan struct{} // closed when Run begins to stop: ends the console's streams
+	judge    *judge.Judge    // nil unless one is configured
+	opinions *judge.Opinions // nil as well
+	ending   chan struct{}   // closed when Run begins to stop: ends the console's streams
 	close    []func() error
 }
 
@@ -138,6 +141,9 @@ func (a *App) openEngine(ctx context.Context) error {
 		return err
 	}
 	a.failures = a.watch.Metrics.Counter("detect", "failures", "total", "Times a detector gave no answer, by detector.", "detector")
+	if err := a.openJudge(); err != nil {
+		return err
+	}
 	rules, err := a.loadRules()
 	if err != nil {
 		return err
@@ -171,7 +177,7 @@ func (a *App) openEngine(ctx context.Context) error {
 		Labels: labels, Rules: decide.NewRules(rules.Bundle, rules.Detect),
 		Journal: log, Contents: contents, Vault: vault,
 		Clock: clock, Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
-		Now: a.options.Now, Observe: a.Console.Observe,
+		Now: a.options.Now, Observe: a.observe,
 		Metrics: decide.NewMetrics(a.watch.Metrics), Log: a.watch.Log,
 	}
 	addJobs(a.queue, log, labels)
@@ -226,6 +232,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { close(a.ending) })
 	defer stop()
+	defer a.giveOpinions(ctx)()
 	go a.noteKeys(ctx)
 	err := a.server.Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/breakwater-project/breakwater/internal/detect"
+	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/detect/text/term"
@@ -25,8 +26,8 @@ type Rules struct {
 // LoadRules reads the bundle in a folder, or the default bundle where dir is
 // "". Term and host banks come from the folder's terms/ and hosts/, or are the
 // shipped ones where it has none. The error lists every fault with its file,
-// line and column.
-func LoadRules(dir string, everywhere []string, options detect.Options) (*Rules, error) {
+// line and column. Each of more adds detectors, given the one of texts.
+func LoadRules(dir string, everywhere []string, options detect.Options, more ...func(*text.Detector) []detect.Detector) (*Rules, error) {
 	var operator fs.FS
 	if dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
@@ -43,12 +44,16 @@ func LoadRules(dir string, everywhere []string, options detect.Options) (*Rules,
 	if err != nil {
 		return nil, err
 	}
-	set, err := detect.New([]detect.Detector{words, link.New(hosts)}, options)
+	detectors := []detect.Detector{words, link.New(hosts)}
+	for _, f := range more {
+		detectors = append(detectors, f(words)...)
+	}
+	set, err := detect.New(detectors, options)
 	if err != nil {
 		return nil, err
 	}
 	bundle, err := policy.Load(operator, policy.Options{
-		Shipped: policies.FS, Parts: policies.Parts(), Signals: set.Signals(), Everywhere: everywhere,
+		Shipped: policies.FS, Parts: policies.Parts(), Signals: append(set.Signals(), judge.Signals()...), Everywhere: everywhere,
 	})
 	if err != nil {
 		return nil, err
@@ -78,11 +83,11 @@ func sub(fsys fs.FS, name string) fs.FS {
 func (a *App) loadRules() (*Rules, error) {
 	failures := a.failures
 	return LoadRules(a.cfg.Policy.Dir, a.cfg.Policy.Everywhere, detect.Options{
-		Deadline: a.cfg.Detect.Deadline,
+		Deadline: a.cfg.Detect.Deadline, Deadlines: a.deadlines(),
 		Observe: func(detector string, _ time.Duration, why string) {
 			if why != "" {
 				failures.WithLabelValues(detector).Inc()
 			}
 		},
-	})
+	}, a.judgeDetector)
 }

@@ -69,6 +69,22 @@ type Config struct {
 		OutbreakFactor int   `yaml:"outbreak_factor" default:"20" min:"1" doc:"and that must be so many times what it matched in an hour in the week before"`
 	} `yaml:"matching"`
 
+	Judge struct {
+		URL       string        `yaml:"url" doc:"API of a language model that gives second opinions, for example http://127.0.0.1:8000/v1; empty is none, and nothing is sent"`
+		Key       Secret        `yaml:"key" doc:"API key of the model's server"`
+		Model     string        `yaml:"model" doc:"name of the model"`
+		Format    string        `yaml:"format" default:"json_schema" oneof:"json_schema,json_object,none" doc:"response_format that the model's server knows"`
+		Timeout   time.Duration `yaml:"timeout" default:"5s" min:"10ms" doc:"time for one answer"`
+		PerMinute int           `yaml:"per_minute" default:"60" min:"1" doc:"questions in a minute"`
+		PerDay    int           `yaml:"per_day" default:"10000" min:"1" doc:"questions in a day"`
+		From      float64       `yaml:"from" default:"0.3" doc:"score from which a text is worth a question"`
+		To        float64       `yaml:"to" default:"0.8" doc:"score from which it is not in doubt any more"`
+		Severity  int           `yaml:"severity" default:"2" min:"1" doc:"severity from which content is labelled, 1 to 3"`
+		Workers   int           `yaml:"workers" default:"2" min:"1" doc:"questions at the same time"`
+		Private   bool          `yaml:"private" default:"false" doc:"private messages are sent to the model too"`
+		Shadow    bool          `yaml:"shadow" default:"false" doc:"verdicts are counted and label nothing"`
+	} `yaml:"judge"`
+
 	Telemetry struct {
 		OTLPEndpoint string `yaml:"otlp_endpoint" doc:"http(s) address of an OTLP collector for traces; empty is off"`
 	} `yaml:"telemetry"`
@@ -167,6 +183,17 @@ func (c *Config) check() []error {
 	}
 	if c.Limits.Burst < c.Limits.BatchEvents {
 		fault("limits.burst", "must be no fewer than limits.batch_events, %d: a whole batch comes at once", c.Limits.BatchEvents)
+	}
+	if c.Judge.URL != "" {
+		if u, err := url.Parse(c.Judge.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+			fault("judge.url", "must be an http or https address without a password: that is judge.key")
+		}
+		if c.Judge.Model == "" {
+			fault("judge.model", "must name a model where judge.url is set")
+		}
+	}
+	if c.Judge.From <= 0 || c.Judge.From >= c.Judge.To || c.Judge.To > 1 {
+		fault("judge.from", "must be above 0 and below judge.to, and that at most 1")
 	}
 	if u, err := url.Parse(c.Telemetry.OTLPEndpoint); c.Telemetry.OTLPEndpoint != "" {
 		switch {

@@ -163,7 +163,8 @@ func (l *loader) open(dir fs.FS, name, prefix string) *file {
 	return &file{path: prefix + name, text: string(data), errors: &l.errors}
 }
 
-// directory reads every rule file in and below dir.
+// directory reads every rule file in and below dir, but for the banks of
+// detectors.
 func (l *loader) directory(dir fs.FS, prefix string) {
 	err := fs.WalkDir(dir, ".", func(name string, entry fs.DirEntry, err error) error {
 		base := path.Base(name)
@@ -172,6 +173,8 @@ func (l *loader) directory(dir fs.FS, prefix string) {
 			return err
 		case entry.IsDir() && base != "." && strings.HasPrefix(base, "."):
 			return fs.SkipDir
+		case entry.IsDir() && (name == "terms" || name == "hosts"):
+			return fs.SkipDir // banks of detectors stand there
 		case entry.IsDir() || strings.HasPrefix(base, ".") || strings.HasSuffix(base, "_test.yaml") || name == Manifest:
 		case strings.HasSuffix(base, ".yml"):
 			l.errors.add(position{file: prefix + name}, "rule files end in .yaml: this one would be ignored")
