@@ -3,6 +3,8 @@ package text
 import (
 	"context"
 	"slices"
+
+	"github.com/breakwater-project/breakwater/internal/detect/text/model"
 )
 
 // Scores says, for each label, how probable it is that a person who was asked would
@@ -34,17 +36,42 @@ type Span struct {
 // a Scores of its own, and allocates nothing. Its cost grows with the length of the
 // text; it ends early, with an error, only when ctx does.
 func (d *Detector) Score(ctx context.Context, text string, into *Scores) error {
-	*into = Scores{}
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
+	return d.score(ctx, text, s, into)
+}
+
+// find normalises text and finds its terms.
+func (d *Detector) find(ctx context.Context, text string, s *scratch) error {
 	d.normaliser.Normalise(text, &s.text)
-	if err := d.terms.Find(ctx, &s.text, &s.found); err != nil {
+	d.normaliser.Repair(d.model.Lexicon(), &s.text, &s.speller)
+	return d.terms.Find(ctx, &s.text, &s.found)
+}
+
+// score gives each label the stronger of what the model and the terms say. The model
+// sees both forms of the text, and the higher score counts.
+func (d *Detector) score(ctx context.Context, text string, s *scratch, into *Scores) error {
+	if err := d.find(ctx, text, s); err != nil {
 		return err
 	}
+	s.terms = model.Terms{}
 	for i, score := range s.found.Scores {
-		if l := d.labels[i]; l >= 0 {
-			into.Of[l] = score
+		if at := d.inputs[i]; at >= 0 {
+			s.terms[at] = float32(score)
 		}
+	}
+	raw := model.Start()
+	if err := d.model.Score(ctx, &s.text.Raw, &s.terms, &s.extractor, &raw); err != nil {
+		return err
+	}
+	if !s.text.Plain {
+		if err := d.model.Score(ctx, &s.text.Folded, &s.terms, &s.extractor, &raw); err != nil {
+			return err
+		}
+	}
+	for l := range into.Of {
+		p := d.model.Probability(Label(l), raw[l])
+		into.Of[l] = float64(max(p, s.terms[l]))
 	}
 	return nil
 }
@@ -67,4 +94,4 @@ func (d *Detector) Spans(ctx context.Context, text string) ([]Span, error) {
 
 // Threshold is the score from which a text counts as flagged for a label, where a
 // platform has not said otherwise.
-func (d *Detector) Threshold(Label) float64 { return 0.8 }
+func (d *Detector) Threshold(l Label) float64 { return float64(d.model.Flag(l)) }

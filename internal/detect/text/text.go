@@ -1,7 +1,8 @@
 // Package text scores what people write for the harms it may do.
 //
-// A text is normalised (package normal), terms are found in it (package term), and
-// both become one score for each label. A Detector gives them to the rules as signals.
+// A text is normalised (package normal), terms are found in it (package term), a
+// trained network weighs it (package model), and both become one probability for each
+// label. A Detector gives them to the rules as signals.
 package text
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/detect/text/model"
 	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
 	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 )
@@ -20,19 +22,33 @@ import (
 type Detector struct {
 	normaliser *normal.Normaliser
 	terms      *term.Finder
-	labels     []int // of each signal of terms; -1 where it is none
+	model      *model.Model
+	inputs     []int // of each signal of terms, its place in model.Terms; -1 where it has none
 	pool       sync.Pool
 }
 
 // scratch is the working memory for one text.
 type scratch struct {
-	text  normal.Forms
-	found term.Found
+	text      normal.Forms
+	found     term.Found
+	speller   normal.Speller
+	extractor model.Extractor
+	terms     model.Terms
+	scores    Scores
 }
 
-// New compiles banks. The error joins one error for each faulty term, each beginning
-// with file:line:column.
+// New compiles banks and stands the shipped model beside them. The error joins one
+// error for each faulty term, each beginning with file:line:column.
 func New(banks *term.Banks) (*Detector, error) {
+	m, err := model.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	return NewWith(banks, m)
+}
+
+// NewWith is New with a model of the caller's.
+func NewWith(banks *term.Banks, m *model.Model) (*Detector, error) {
 	n := normal.New()
 	terms, err := term.New(banks, n)
 	if err != nil {
@@ -41,15 +57,11 @@ func New(banks *term.Banks) (*Detector, error) {
 	d := &Detector{
 		normaliser: n,
 		terms:      terms,
+		model:      m,
 		pool:       sync.Pool{New: func() any { return new(scratch) }},
 	}
 	for _, signal := range terms.Signals() {
-		l, ok := ParseLabel(signal)
-		if !ok {
-			d.labels = append(d.labels, -1)
-			continue
-		}
-		d.labels = append(d.labels, int(l))
+		d.inputs = append(d.inputs, model.TermIndex(signal))
 	}
 	return d, nil
 }
@@ -57,8 +69,8 @@ func New(banks *term.Banks) (*Detector, error) {
 // Name is "text".
 func (d *Detector) Name() string { return "text" }
 
-// Version is the digest of the banks.
-func (d *Detector) Version() string { return d.terms.Digest() }
+// Version is the digest of the model and that of the banks.
+func (d *Detector) Version() string { return d.model.Version() + "+" + d.terms.Digest() }
 
 // Names lists, sorted, what text can be scored for. A bank may add names of its
 // operator's own; a name that no bank counts for always scores 0.
@@ -79,6 +91,9 @@ func (d *Detector) Signals() []string {
 	return slices.Compact(all)
 }
 
+// least is the lowest score that is a signal: below it, nothing was seen.
+const least = 0.01
+
 // Detect scores the event's text. Signals with nothing found are left out.
 func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
 	if strings.TrimSpace(ev.Content.Text) == "" {
@@ -86,14 +101,18 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 	}
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
-	d.normaliser.Normalise(ev.Content.Text, &s.text)
-	if err := d.terms.Find(ctx, &s.text, &s.found); err != nil {
+	if err := d.score(ctx, ev.Content.Text, s, &s.scores); err != nil {
 		return nil, err
 	}
 	var signals []decision.Signal
 	for i, score := range s.found.Scores {
-		if score > 0 {
+		if score > 0 && (d.inputs[i] < 0 || d.inputs[i] >= LabelCount) {
 			signals = append(signals, decision.Signal{Name: d.terms.Signals()[i], Score: score})
+		}
+	}
+	for l, p := range s.scores.Of {
+		if p >= least {
+			signals = append(signals, decision.Signal{Name: Label(l).Signal(), Score: p})
 		}
 	}
 	return signals, nil
@@ -104,8 +123,7 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 func (d *Detector) Matches(ctx context.Context, text string) ([]term.Match, error) {
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
-	d.normaliser.Normalise(text, &s.text)
-	if err := d.terms.Find(ctx, &s.text, &s.found); err != nil {
+	if err := d.find(ctx, text, s); err != nil {
 		return nil, err
 	}
 	return d.terms.Matches(&s.found), nil

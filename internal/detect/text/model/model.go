@@ -1,0 +1,244 @@
+// Package model scores normalised text for every Label with a small trained network.
+//
+// Its input is hashed: words, their neighbours, runs of characters, classes of words
+// (feature.go). Each feature has a vector of Width small whole numbers. Their sum, over
+// the square root of how many there are, is what the network sees: its first
+// LabelCount numbers count for the labels directly, and all of them, with the scores
+// of the term banks, pass one hidden layer. Each label is calibrated on texts that
+// the network was not trained on.
+//
+// The numbers are in weights.bin, which package train writes; file.go reads it.
+package model
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+
+	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
+)
+
+// Sizes of the network. They are part of the model file.
+const (
+	Width  = 32 // numbers of a feature
+	Hidden = 24 // numbers of the hidden layer
+	Inputs = Width + TermCount
+)
+
+// A Model scores texts. It is safe for concurrent use.
+type Model struct {
+	version string
+	lexicon *normal.Lexicon
+	slots   []uint32
+	rows    []byte // Width for each feature, 128 is 0
+	scale   [Width]float32
+	head    Head
+	curves  [LabelCount]Curve
+	flags   [LabelCount]float32
+}
+
+// Head is the network above the sum of features.
+type Head struct {
+	Bias   [LabelCount]float32
+	Terms  [TermCount][LabelCount]float32 // term score → label
+	Inner  [Inputs][Hidden]float32
+	Offset [Hidden]float32
+	Outer  [Hidden][LabelCount]float32
+}
+
+// A Curve turns what the network says for a label into a probability: the logistic
+// function of Slope*x + Shift.
+type Curve struct{ Slope, Shift float32 }
+
+// At gives the probability for x.
+func (c Curve) At(x float32) float32 { return Logistic(float32(c.Slope*x) + c.Shift) }
+
+// Raw are the numbers of all labels before calibration.
+type Raw [LabelCount]float32
+
+// TermCount is the number of term signals that the network sees.
+const TermCount = LabelCount + 4
+
+// Terms are the scores of the term banks: of the labels in order, then of
+// contact_move, age_probe, secrecy and meeting.
+type Terms [TermCount]float32
+
+// Version names the content of the model file.
+func (m *Model) Version() string { return m.version }
+
+// Lexicon knows the words of the model, for reading disguised ones.
+func (m *Model) Lexicon() *normal.Lexicon { return m.lexicon }
+
+// Flag is the probability from which a text counts as flagged for l.
+func (m *Model) Flag(l Label) float32 { return m.flags[l] }
+
+// Probability calibrates what the network said of a label.
+func (m *Model) Probability(l Label, x float32) float32 { return m.curves[l].At(x) }
+
+// Score raises into to what the network says of form f, of which x is the working
+// memory: for each label the highest of all windows. It begins with Start. The error is
+// that of ctx.
+func (m *Model) Score(ctx context.Context, f *normal.Form, terms *Terms, x *Extractor, into *Raw) error {
+	x.Read(m.lexicon, f)
+	for i := range x.Windows() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		x.Window(f, i)
+		var sum [Width]float32
+		n := m.sum(x.Features, &sum)
+		m.head.apply(&sum, n, terms, into)
+	}
+	return nil
+}
+
+// Start is the least that the network can say.
+func Start() (r Raw) {
+	for l := range r {
+		r[l] = -math.MaxFloat32
+	}
+	return r
+}
+
+// A feature's upper slotBits say where its search begins, the lower tagBits are kept
+// in the slot. A slot has them above rowBits for 1 + the row; 0 is empty.
+const (
+	slotBits = 19
+	tagBits  = 32 - slotBits
+	rowBits  = 18
+	rowMask  = 1<<rowBits - 1
+)
+
+// row gives where the numbers of a feature begin in m.rows; -1 if it is not known.
+func (m *Model) row(feature uint32) int {
+	want := feature & (1<<tagBits - 1)
+	for i := feature >> tagBits; ; i++ {
+		s := m.slots[i&(1<<slotBits-1)]
+		if s == 0 {
+			return -1
+		}
+		if s>>rowBits == want {
+			return int(s&rowMask-1) * Width
+		}
+	}
+}
+
+// sum adds the numbers of the features that are known, and says how many are. Eight
+// numbers are added at a time, in the 16-bit lanes of two words.
+func (m *Model) sum(features []uint32, into *[Width]float32) int {
+	const lanes = 0x00ff00ff00ff00ff
+	const most = 256 // rows that the lanes can hold
+	var even, odd [Width / 8]uint64
+	var total [Width]int32
+	n, pending := 0, 0
+	for _, h := range features {
+		at := m.row(h)
+		if at < 0 {
+			continue
+		}
+		row := m.rows[at : at+Width : at+Width]
+		for k := range even {
+			v := binary.LittleEndian.Uint64(row[8*k:])
+			even[k] += v & lanes
+			odd[k] += v >> 8 & lanes
+		}
+		n++
+		if pending++; pending == most {
+			unload(&even, &odd, &total)
+			pending = 0
+		}
+	}
+	unload(&even, &odd, &total)
+	for d := range into {
+		into[d] = float32(total[d]-int32(128*n)) * m.scale[d]
+	}
+	return n
+}
+
+func unload(even, odd *[Width / 8]uint64, total *[Width]int32) {
+	for k := range even {
+		for lane := range 4 {
+			total[8*k+2*lane] += int32(even[k] >> (16 * lane) & 0xffff)
+			total[8*k+2*lane+1] += int32(odd[k] >> (16 * lane) & 0xffff)
+		}
+	}
+	*even, *odd = [Width / 8]uint64{}, [Width / 8]uint64{}
+}
+
+// apply raises into to the network's answer for the sum of n features. It changes sum.
+func (h *Head) apply(sum *[Width]float32, n int, terms *Terms, into *Raw) {
+	norm := 1 / float32(math.Sqrt(float64(max(n, 1))))
+	for d := range sum {
+		sum[d] *= norm
+	}
+	out := h.Bias
+	for l := range out {
+		out[l] += sum[l]
+	}
+	hidden := h.Offset
+	for d, v := range sum {
+		for k := range hidden {
+			hidden[k] += float32(v * h.Inner[d][k])
+		}
+	}
+	for t, v := range terms {
+		if v == 0 {
+			continue
+		}
+		for k := range hidden {
+			hidden[k] += float32(v * h.Inner[Width+t][k])
+		}
+		for l := range out {
+			out[l] += float32(v * h.Terms[t][l])
+		}
+	}
+	for k, v := range hidden {
+		if v <= 0 {
+			continue
+		}
+		for l := range out {
+			out[l] += float32(v * h.Outer[k][l])
+		}
+	}
+	for l, v := range out {
+		into[l] = max(into[l], v)
+	}
+}
+
+// Logistic is 1/(1+e^-x), computed from additions and multiplications only, so that
+// every machine gives the same bits.
+func Logistic(x float32) float32 {
+	if x >= 0 {
+		return 1 / (1 + exp(-x))
+	}
+	e := exp(x)
+	return e / (1 + e)
+}
+
+// exp is e^x for x up to 0: 2^whole times the Taylor series of the rest.
+func exp(x float32) float32 {
+	if x < -60 {
+		return 0
+	}
+	const log2e, ln2 = 1.44269504, 0.69314718
+	whole := float32(int32(float32(x*log2e) - 0.5))
+	r := x - float32(whole*ln2)
+	p := float32(1)
+	for k := float32(7); k > 0; k-- {
+		p = 1 + float32(float32(r/k)*p)
+	}
+	return p * math.Float32frombits(uint32(127+int32(whole))<<23)
+}
+
+// TermIndex is the place in Terms of a signal of the term banks; -1 where it has none.
+func TermIndex(signal string) int {
+	if l, ok := ParseLabel(signal); ok {
+		return int(l)
+	}
+	for i, name := range [...]string{"text.contact_move", "text.age_probe", "text.secrecy", "text.meeting"} {
+		if name == signal {
+			return LabelCount + i
+		}
+	}
+	return -1
+}
