@@ -10,39 +10,60 @@ const (
 	between  = 2  // bits kept between the passes
 )
 
-// inverse turns a block to pixels. last is its last coefficient in zigzag
-// order that is not zero.
-func inverse(block *[64]int32, last int, out []byte, stride int) {
-	if last == 0 {
+// inverse turns a block to pixels. end is its last coefficient in zigzag
+// order that is not zero: of the first ten, all lie in a corner of 4 × 4.
+func inverse(block *[64]int32, end int, out []byte, stride int) {
+	switch {
+	case end == 0:
 		flat(level(block[0]<<between, between+3), out, stride, 8)
-		return
-	}
-	for x := range 8 {
-		column := block[x : x+57 : x+57]
-		if column[8]|column[16]|column[24]|column[32]|column[40]|column[48]|column[56] == 0 {
-			v := column[0] << between
-			column[0], column[8], column[16], column[24] = v, v, v, v
-			column[32], column[40], column[48], column[56] = v, v, v, v
-			continue
+	case end < 10:
+		for x := range 4 {
+			downCorner(block, x)
 		}
-		s := turn(column[0], column[8], column[16], column[24], column[32], column[40], column[48], column[56])
-		const half = 1 << (fraction - between - 1)
-		for i := range 8 {
-			column[8*i] = (s[i] + half) >> (fraction - between)
+		for y := range 8 {
+			row := (*[4]int32)(block[8*y:])
+			a, b, c, d, e, f, g, h := turnCorner(row[0], row[1], row[2], row[3])
+			levels((*[8]byte)(out[y*stride:]), a, b, c, d, e, f, g, h)
 		}
-	}
-	for y := range 8 {
-		row := block[8*y : 8*y+8 : 8*y+8]
-		s := turn(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
-		to := out[y*stride:][:8]
-		for i := range 8 {
-			to[i] = level(s[i], fraction+between+3)
+	default:
+		for x := range 8 {
+			down(block, x)
+		}
+		for y := range 8 {
+			row := (*[8]int32)(block[8*y:])
+			a, b, c, d, e, f, g, h := turn(row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7])
+			levels((*[8]byte)(out[y*stride:]), a, b, c, d, e, f, g, h)
 		}
 	}
 }
 
+// down turns a column.
+func down(block *[64]int32, x int) {
+	column := (*[57]int32)(block[x:])
+	if column[8]|column[16]|column[24]|column[32]|column[40]|column[48]|column[56] == 0 {
+		v := column[0] << between
+		column[0], column[8], column[16], column[24] = v, v, v, v
+		column[32], column[40], column[48], column[56] = v, v, v, v
+		return
+	}
+	a, b, c, d, e, f, g, h := turn(column[0], column[8], column[16], column[24], column[32], column[40], column[48], column[56])
+	column[0], column[8], column[16], column[24] = first(a), first(b), first(c), first(d)
+	column[32], column[40], column[48], column[56] = first(e), first(f), first(g), first(h)
+}
+
+// downCorner turns a column whose lower half is zero.
+func downCorner(block *[64]int32, x int) {
+	column := (*[57]int32)(block[x:])
+	a, b, c, d, e, f, g, h := turnCorner(column[0], column[8], column[16], column[24])
+	column[0], column[8], column[16], column[24] = first(a), first(b), first(c), first(d)
+	column[32], column[40], column[48], column[56] = first(e), first(f), first(g), first(h)
+}
+
+// first rounds what the first pass gives.
+func first(v int32) int32 { return (v + 1<<(fraction-between-1)) >> (fraction - between) }
+
 // turn is the transform in one direction, with fraction more bits.
-func turn(c0, c1, c2, c3, c4, c5, c6, c7 int32) [8]int32 {
+func turn(c0, c1, c2, c3, c4, c5, c6, c7 int32) (p0, p1, p2, p3, p4, p5, p6, p7 int32) {
 	z := (c2 + c6) * 4433
 	t2, t3 := z-c6*15137, z+c2*6270
 	t0, t1 := (c0+c4)<<fraction, (c0-c4)<<fraction
@@ -56,13 +77,44 @@ func turn(c0, c1, c2, c3, c4, c5, c6, c7 int32) [8]int32 {
 	o1 := c5*16819 + z2 + z4
 	o2 := c3*25172 + z2 + z3
 	o3 := c1*12299 + z1 + z4
-	return [8]int32{e0 + o3, e1 + o2, e2 + o1, e3 + o0, e3 - o0, e2 - o1, e1 - o2, e0 - o3}
+	return e0 + o3, e1 + o2, e2 + o1, e3 + o0, e3 - o0, e2 - o1, e1 - o2, e0 - o3
 }
 
-// level is a pixel: rounded of so many bits, and with 0 in the middle.
-func level(v int32, shift uint) byte {
-	return clamp(128 + (v+1<<(shift-1))>>shift)
+// turnCorner is turn where c4 to c7 are zero.
+func turnCorner(c0, c1, c2, c3 int32) (p0, p1, p2, p3, p4, p5, p6, p7 int32) {
+	t0 := c0 << fraction
+	t2, t3 := c2*4433, c2*(4433+6270)
+	e0, e3, e1, e2 := t0+t3, t0-t3, t0+t2, t0-t2
+
+	z5 := (c1 + c3) * 9633
+	z3, z4 := z5-c3*16069, z5-c1*3196
+	o0 := z3 - c1*7373
+	o1 := z4 - c3*20995
+	o2 := c3*(25172-20995) + z3
+	o3 := c1*(12299-7373) + z4
+	return e0 + o3, e1 + o2, e2 + o1, e3 + o0, e3 - o0, e2 - o1, e1 - o2, e0 - o3
 }
+
+// levels are eight pixels, as the second pass gives them.
+func levels(to *[8]byte, a, b, c, d, e, f, g, h int32) {
+	to[0], to[1], to[2], to[3] = last(a), last(b), last(c), last(d)
+	to[4], to[5], to[6], to[7] = last(e), last(f), last(g), last(h)
+}
+
+// last rounds what the second pass gives.
+func last(v int32) byte { return ranged[(v+1<<(fraction+between+2))>>(fraction+between+3)&1023] }
+
+// ranged are pixels of values that wrap around: what is above 127 is white,
+// what is under -128 black.
+var ranged = func() (r [1024]byte) {
+	for v := -512; v < 512; v++ {
+		r[v&1023] = clamp(int32(v) + 128)
+	}
+	return r
+}()
+
+// level is a pixel: rounded of so many bits, and with 0 in the middle.
+func level(v int32, shift uint) byte { return clamp(128 + (v+1<<(shift-1))>>shift) }
 
 func clamp(v int32) byte { return byte(min(max(v, 0), 255)) }
 
