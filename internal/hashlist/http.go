@@ -111,8 +111,8 @@ type namedBody struct {
 	Settings
 }
 
-// bankAnswer is a bank as it is answered.
-type bankAnswer struct {
+// BankAnswer is a bank as it is answered.
+type BankAnswer struct {
 	Name           string    `json:"name"`
 	Kind           BankKind  `json:"kind"`
 	Source         string    `json:"source"`
@@ -126,21 +126,22 @@ type bankAnswer struct {
 	Updated        time.Time `json:"updated"`
 }
 
-func answerOf(b Bank) bankAnswer {
-	return bankAnswer{
+// AnswerOf is a bank as it is answered.
+func AnswerOf(b Bank) BankAnswer {
+	return BankAnswer{
 		Name: b.Name, Kind: b.Kind, Source: b.Source, Classification: b.Classification, Distance: b.Distance, Ratio: b.Ratio,
 		Note: b.Note, Entries: b.Entries, Version: b.Version, Created: b.Created, Updated: b.Updated,
 	}
 }
 
 type (
-	bankOut struct{ Body bankAnswer }
+	bankOut struct{ Body BankAnswer }
 	nameIn  struct {
 		Name string `path:"name" maxLength:"255"`
 	}
 	banksOut struct {
 		Body struct {
-			Banks []bankAnswer `json:"banks" nullable:"false"`
+			Banks []BankAnswer `json:"banks" nullable:"false"`
 		}
 	}
 )
@@ -151,9 +152,9 @@ func (a *API) listBanks(ctx context.Context, _ *struct{}) (*banksOut, error) {
 		return nil, refusal(err)
 	}
 	out := &banksOut{}
-	out.Body.Banks = make([]bankAnswer, len(banks))
+	out.Body.Banks = make([]BankAnswer, len(banks))
 	for i, b := range banks {
-		out.Body.Banks[i] = answerOf(b)
+		out.Body.Banks[i] = AnswerOf(b)
 	}
 	return out, nil
 }
@@ -165,7 +166,7 @@ func (a *API) createBank(ctx context.Context, in *struct{ Body namedBody }) (*ba
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return &bankOut{answerOf(b)}, nil
+	return &bankOut{AnswerOf(b)}, nil
 }
 
 func (a *API) getBank(ctx context.Context, in *nameIn) (*bankOut, error) {
@@ -173,7 +174,7 @@ func (a *API) getBank(ctx context.Context, in *nameIn) (*bankOut, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return &bankOut{answerOf(b)}, nil
+	return &bankOut{AnswerOf(b)}, nil
 }
 
 func (a *API) putBank(ctx context.Context, in *struct {
@@ -189,7 +190,7 @@ func (a *API) putBank(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return &bankOut{answerOf(b)}, nil
+	return &bankOut{AnswerOf(b)}, nil
 }
 
 func (a *API) deleteBank(ctx context.Context, in *nameIn) (*struct{}, error) {
