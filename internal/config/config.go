@@ -19,11 +19,12 @@ import (
 // (BREAKWATER_LIMITS_BURST). Tags: default, doc, and min or oneof to bound it.
 // A Secret is never printed.
 type Config struct {
-	Addr        string `yaml:"addr" default:"127.0.0.1:8420" doc:"where the API listens"`
-	MetricsAddr string `yaml:"metrics_addr" doc:"where /metrics listens; empty is beside the API"`
-	Data        string `yaml:"data" default:"./data" doc:"folder of the database, evidence and installation secrets"`
-	DB          Secret `yaml:"db" doc:"PostgreSQL address (postgres://...); empty is SQLite in the data folder"`
-	AdminKey    Secret `yaml:"admin_key" doc:"first admin key, 20 characters at least; empty makes one at first start"`
+	Addr        string    `yaml:"addr" default:"127.0.0.1:8420" doc:"where the API listens"`
+	MetricsAddr string    `yaml:"metrics_addr" doc:"where /metrics listens; empty is beside the API"`
+	Data        string    `yaml:"data" default:"./data" doc:"folder of the database, evidence and installation secrets"`
+	DB          Secret    `yaml:"db" doc:"PostgreSQL address (postgres://...); empty is SQLite in the data folder"`
+	AdminKey    Secret    `yaml:"admin_key" doc:"first admin key, 20 characters at least; empty makes one at first start"`
+	Exchanges   Exchanges `yaml:"exchanges" doc:"lists of known hashes that are fetched from others, by name: see docs/matching.md"`
 
 	Policy struct {
 		Dir        string   `yaml:"dir" doc:"folder of a bundle; empty is the default bundle"`
@@ -68,6 +69,13 @@ type Config struct {
 		OutbreakLeast  int   `yaml:"outbreak_least" default:"100" min:"0" doc:"matches of one entry within an hour that may put it into quarantine; 0 is never"`
 		OutbreakFactor int   `yaml:"outbreak_factor" default:"20" min:"1" doc:"and that must be so many times what it matched in an hour in the week before"`
 	} `yaml:"matching"`
+
+	Media struct {
+		Deadline     time.Duration `yaml:"deadline" default:"2s" min:"10ms" doc:"time to hash and look up the media of one event"`
+		FetchHosts   []string      `yaml:"fetch_hosts" doc:"hosts from which media are fetched that come as an https address only; none, and nothing is fetched"`
+		FetchBytes   Bytes         `yaml:"fetch_bytes" default:"32MiB" min:"1KiB" doc:"file that is fetched"`
+		OwnImageBank string        `yaml:"own_image_bank" doc:"bank for the hashes that people send from /own-image; empty is no such page"`
+	} `yaml:"media"`
 
 	Judge struct {
 		URL       string        `yaml:"url" doc:"API of a language model that gives second opinions, for example http://127.0.0.1:8000/v1; empty is none, and nothing is sent"`

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -87,6 +88,8 @@ func (c *Config) readGroup(file, prefix string, node *yaml.Node) []error {
 
 func (s *Setting) setNode(node *yaml.Node, where string) error {
 	switch {
+	case s.field.Kind() == reflect.Map:
+		return s.setMap(node, where)
 	case empty(node):
 		return fmt.Errorf("%s: %s: has no value", where, s.Name)
 	case node.Kind == yaml.ScalarNode:
@@ -102,6 +105,16 @@ func (s *Setting) setNode(node *yaml.Node, where string) error {
 		return s.setList(items, FromFile, where)
 	}
 	return fmt.Errorf("%s: %s: must be one value or a list", where, s.Name)
+}
+
+// setMap sets groups that have names of the operator's own.
+func (s *Setting) setMap(node *yaml.Node, where string) error {
+	groups := s.field.Addr().Interface().(interface{ readNode(node *yaml.Node) error })
+	if err := groups.readNode(node); err != nil {
+		return fmt.Errorf("%s: %s: %w", where, s.Name, err)
+	}
+	s.Value, s.Origin, s.where = fmt.Sprint(s.field.Interface()), FromFile, where
+	return nil
 }
 
 func empty(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
