@@ -42,7 +42,7 @@ const (
 	// requestLife is for how long a wallet may answer a request.
 	requestLife = 5 * time.Minute
 	// maxRequests is how many requests of one session may be open.
-	maxRequests = 24
+	maxRequests = 60
 	// level is how well an age is assured that a wallet proves: an issuer that
 	// is trusted signed it, and the device that it was issued to signed for it.
 	level = agetoken.Enhanced
@@ -444,7 +444,11 @@ func (a *Assurance) Complete(ctx context.Context, session, code, browser string)
 			return err
 		}
 		document, said, _ := strings.Cut(finding, ":")
-		v, err = a.accept(ctx, tx, &s, a.result(&s.Profile, wallet.Finding{Document: document, Reached: said == "reached"}))
+		result, err := a.kept(&s.Profile, wallet.Finding{Document: document, Reached: said == "reached"})
+		if err != nil {
+			return err
+		}
+		v, err = a.accept(ctx, tx, &s, result)
 		return err
 	})
 	if err != nil {

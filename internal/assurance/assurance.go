@@ -26,6 +26,8 @@ import (
 
 	"github.com/breakwater-project/breakwater/agetoken"
 	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/assurance/page"
+	"github.com/breakwater-project/breakwater/internal/assurance/practice"
 	"github.com/breakwater-project/breakwater/internal/assurance/wallet"
 	"github.com/breakwater-project/breakwater/internal/db"
 )
@@ -61,9 +63,9 @@ type Options struct {
 	Signer *wallet.Signer
 	// Checks are all that are configured.
 	Checks []Check
-	// Effective asks whether there is evidence that a method of a provider is
-	// highly effective (R24). Without, every capable method is.
-	Effective func(m Method, provider string) bool
+	// Practice is the registry of methods with the evidence for each; that which
+	// is shipped unless set. A method without is not highly effective (R24).
+	Practice *practice.Registry
 	// Secret keys what is derived for each request. It is not in the database.
 	Secret [32]byte
 }
@@ -74,6 +76,7 @@ type Assurance struct {
 
 	opt      Options
 	profiles []Profile
+	pages    *page.Pages
 }
 
 // New is over the tables that Migrations makes.
@@ -85,7 +88,16 @@ func New(o Options) (*Assurance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assurance{Grants: NewGrants(o.Now), opt: o, profiles: profiles}, nil
+	if o.Practice == nil {
+		if o.Practice, err = practice.Shipped(); err != nil {
+			return nil, err
+		}
+	}
+	pages, err := page.New()
+	if err != nil {
+		return nil, err
+	}
+	return &Assurance{Grants: NewGrants(o.Now), opt: o, profiles: profiles, pages: pages}, nil
 }
 
 // Profile is the profile of that id.
@@ -191,7 +203,7 @@ func (a *Assurance) accept(ctx context.Context, tx *sql.Tx, s *Session, r Result
 // weigh takes away the level of a method that nobody has evidence for. What a
 // token stands for was weighed before it was issued.
 func (a *Assurance) weigh(r *Result) {
-	if r.Method != Token && a.opt.Effective != nil && !a.opt.Effective(r.Method, r.Provider) {
+	if r.Method != Token && r.Method != Review && !a.opt.Practice.HighlyEffective(string(r.Method), a.opt.Now()) {
 		r.Level = agetoken.Asserted
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/breakwater-project/breakwater/internal/assurance/provider"
 	"github.com/breakwater-project/breakwater/internal/assurance/wallet"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/fault"
@@ -62,6 +63,8 @@ func (a *Assurance) Routes(api *web.API) {
 		Summary: "Where wallets send the browser back to",
 	}, a.returned)
 	a.appealRoutes(api)
+	a.signalRoutes(api)
+	a.pageRoutes(api)
 }
 
 // ByID names a session or an appeal. It is exported for huma, which reads no
@@ -310,6 +313,14 @@ func problem(err error) error {
 		return fault.Fieldwise(fault.Field{Location: "profile", Message: "unknown"})
 	case errors.Is(err, ErrFewMethods):
 		return fault.Busy(err, time.Minute, "People need a choice: configure two methods of this profile, one of them without government ID, and see that they are open.")
+	case errors.Is(err, ErrNoProvider):
+		return fault.New(fault.NotFound, "There is no such provider of age checks.")
+	case errors.Is(err, provider.ErrNotAuthentic):
+		return fault.New(fault.Unauthorized, "The answer is not signed as the provider signs.")
+	case errors.Is(err, provider.ErrMalformed):
+		return fault.New(fault.Malformed, strings.TrimPrefix(err.Error(), "assurance: heard: "))
+	case errors.Is(err, provider.ErrUnavailable):
+		return fault.Busy(err, time.Minute, "This provider does not answer right now. Choose another way to show your age.")
 	case errors.Is(err, ErrNoSession), errors.Is(err, ErrNoRequest):
 		return fault.New(fault.NotFound, "There is no such age check, or not any more. Begin again.")
 	case errors.Is(err, ErrAnswered):

@@ -36,7 +36,7 @@ const (
 )
 
 // facts of a method that hold everywhere. That it is capable does not say that
-// a provider does it well: that takes evidence (Options.Effective).
+// a provider does it well: that takes evidence (Options.Practice).
 type facts struct {
 	capable      bool // of being highly effective (Ofcom, guidance of January 2025, part 3)
 	governmentID bool // asks for an identity document or what a state issued

@@ -85,6 +85,9 @@ func (r Request) Path(name string) string { return r.http.PathValue(name) }
 // Query is the query parameters.
 func (r Request) Query() url.Values { return r.http.URL.Query() }
 
+// Header is the request's header. It is not to be changed.
+func (r Request) Header() http.Header { return r.http.Header }
+
 // MediaType is the Content-Type as it was sent.
 func (r Request) MediaType() string { return r.http.Header.Get("Content-Type") }
 
@@ -128,6 +131,9 @@ func Raw[In, Out any](a *API, op Operation, handle func(context.Context, Request
 // body unread and unlimited but for BodyLimit, and writes all headers itself.
 func Handle(a *API, op Operation, handle http.HandlerFunc) {
 	h := a.document(&op)
+	if !isJSON(op.Answers) {
+		h.Responses[strconv.Itoa(op.Status)].Content = map[string]*huma.MediaType{op.Answers: a.content(op.Answers, reflect.TypeFor[None](), "")}
+	}
 	a.describe(op, h)
 	a.route(op, false, func(q *request, r *http.Request) {
 		r.Body = http.MaxBytesReader(q, r.Body, op.BodyLimit)

@@ -51,6 +51,11 @@ const (
 	Provider      Reason = "reason_provider"
 )
 
+// Known reports whether it is one of the reasons.
+func (r Reason) Known() bool {
+	return slices.Contains([]Reason{Wallet, OverDisclosed, Untrusted, Lapsed, Provider}, r)
+}
+
 // View is what one page shows.
 type View struct {
 	State   State
@@ -62,6 +67,9 @@ type View struct {
 	Appeal  string // where the form of an appeal goes; "" offers none
 	// Appealed says that an appeal was passed on.
 	Appealed bool
+	// Collect is where a form goes that leads back to the site with what tokens
+	// are given for; "" leads back by a plain link.
+	Collect string
 }
 
 // Choice is one way to show an age.
@@ -91,7 +99,7 @@ func New() (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := template.New("page.html").Funcs(template.FuncMap{"code": code, "wallet": walletLink}).ParseFS(files, "page.html")
+	t, err := template.New("page.html").Funcs(template.FuncMap{"code": code, "wallet": walletLink, "host": hostName}).ParseFS(files, "page.html")
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
@@ -114,7 +122,13 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, v View)
 	if err := p.page.Execute(&b, d); err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
-	guard(w.Header(), v.Choices)
+	forms := []string{backLink(v.Return)}
+	for _, c := range v.Choices {
+		if c.Host != "" {
+			forms = append(forms, "https://"+c.Host)
+		}
+	}
+	guard(w.Header(), forms...)
 	w.Header().Set("Content-Language", t.Tag)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
@@ -122,13 +136,32 @@ func (p *Pages) Show(w http.ResponseWriter, r *http.Request, status int, v View)
 	return nil
 }
 
+// Back answers with the page that an answer in its own address's fragment comes
+// to: its script posts it to where it stands.
+func (p *Pages) Back(w http.ResponseWriter, r *http.Request) error {
+	t := p.tags.choose(p.texts, r)
+	var b bytes.Buffer
+	if err := p.page.ExecuteTemplate(&b, "back", drawn{Text: t.about(0)}); err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	guard(w.Header())
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(b.Bytes()) // who went away needs no page
+	return nil
+}
+
 // guard sets what every such page has: nothing from elsewhere, nothing inline,
-// nothing framed, nothing remembered. Forms may lead to the providers offered.
-func guard(h http.Header, choices []Choice) {
+// nothing framed, nothing remembered. Forms may also lead to the addresses given.
+func guard(h http.Header, addresses ...string) {
 	forms := []string{"'self'"}
-	for _, c := range choices {
-		if c.Host != "" && !slices.Contains(forms, "https://"+c.Host) {
-			forms = append(forms, "https://"+c.Host)
+	for _, address := range addresses {
+		u, err := url.Parse(strings.Replace(address, "://*.", "://star-", 1))
+		if err != nil || u.Host == "" {
+			continue
+		}
+		origin := u.Scheme + "://" + strings.Replace(u.Host, "star-", "*.", 1)
+		if !slices.Contains(forms, origin) {
+			forms = append(forms, origin)
 		}
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
@@ -145,7 +178,7 @@ func guard(h http.Header, choices []Choice) {
 
 // Asset serves the page's style or script, by its name.
 func (p *Pages) Asset(w http.ResponseWriter, r *http.Request, name string) {
-	types := map[string]string{"age.css": "text/css; charset=utf-8", "age.js": "text/javascript; charset=utf-8"}
+	types := map[string]string{"age.css": "text/css; charset=utf-8", "age.js": "text/javascript; charset=utf-8", "back.js": "text/javascript; charset=utf-8"}
 	if types[name] == "" {
 		http.NotFound(w, r)
 		return
@@ -164,6 +197,9 @@ func backLink(address string) string {
 	}
 	return address
 }
+
+// hostName is whose website a host is, as a person reads it.
+func hostName(host string) string { return strings.TrimPrefix(host, "*.") }
 
 // walletSchemes are those of links that open wallets.
 var walletSchemes = []string{"av", "openid4vp", "mdoc-openid4vp", "haip", "eudi-openid4vp"}

@@ -28,7 +28,7 @@ func view(state State) View {
 			{Method: "wallet_av", Wallet: "av://?client_id=redirect_uri%3Ahttps%3A%2F%2Fb.example&request_uri=https%3A%2F%2Fb.example%2Fv1%2Fage%2Frequests%2Fx",
 				Digital: json.RawMessage(`[{"protocol":"org-iso-mdoc","data":{"x":"<\"y\">"}}]`), Endpoint: "/v1/age/dcapi/r-1"},
 			{Method: "facial_estimation", Action: "/age/s-1/start/yoti", Host: "age.yoti.example"},
-			{Method: "photo_id", GovernmentID: true, Action: "/age/s-1/start/kid", Host: "k-id.example"},
+			{Method: "photo_id", GovernmentID: true, Action: "/age/s-1/start/kid", Host: "*.k-id.example"},
 		},
 	}
 }
@@ -126,7 +126,7 @@ func TestOpenPage(t *testing.T) {
 		t.Error("something on the page was left out or not filled in")
 	}
 	policy := w.Header().Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "form-action 'self' https://age.yoti.example https://k-id.example;", "frame-ancestors 'none'"} {
+	for _, want := range []string{"default-src 'none'", "form-action 'self' https://site.example https://age.yoti.example https://*.k-id.example;", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("policy %q does not have %s", policy, want)
 		}
@@ -187,8 +187,29 @@ func TestHostileView(t *testing.T) {
 	}
 }
 
+// With tokens to be had, the way back is a form.
+func TestCollect(t *testing.T) {
+	v := view(Passed)
+	v.Collect = "/age/s-1/collect"
+	if _, body := show(t, v, "", ""); !strings.Contains(body, `<form method="post" action="/age/s-1/collect">`) || strings.Contains(body, `<a class="go"`) {
+		t.Error("no form, or a link beside it")
+	}
+}
+
+func TestBack(t *testing.T) {
+	w := httptest.NewRecorder()
+	if err := newPages(t).Back(w, httptest.NewRequest("GET", "/age/s-1/back/agekey?lang=ar", nil)); err != nil {
+		t.Fatal(err)
+	}
+	body := w.Body.String()
+	if !strings.Contains(body, `src="/age/back.js"`) || !strings.Contains(body, `dir="rtl"`) || !strings.Contains(body, "<noscript>") ||
+		!strings.Contains(w.Header().Get("Content-Security-Policy"), "form-action 'self';") {
+		t.Errorf("%v\n%s", w.Header(), body)
+	}
+}
+
 func TestAsset(t *testing.T) {
-	for name, want := range map[string]int{"age.css": 200, "age.js": 200, "page.html": 404, "../page.html": 404, "": 404} {
+	for name, want := range map[string]int{"age.css": 200, "age.js": 200, "back.js": 200, "page.html": 404, "../page.html": 404, "": 404} {
 		w := httptest.NewRecorder()
 		newPages(t).Asset(w, httptest.NewRequest("GET", "/age/x", nil), name)
 		if w.Code != want {

@@ -32,7 +32,7 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s: no reason is given", m.ID)
 		}
 	}
-	if diff := cmp.Diff([]string{"age_token", "wallet_av", "wallet_mdl", "wallet_sd_jwt"}, effective); diff != "" {
+	if diff := cmp.Diff([]string{"token", "wallet_av", "wallet_mdl", "wallet_sd_jwt"}, effective); diff != "" {
 		t.Errorf("highly effective as shipped (-want +got):\n%s", diff)
 	}
 }
@@ -163,8 +163,8 @@ methods:
 }
 
 func TestStatement(t *testing.T) {
-	s := registry(t).Statement(today, "age_token", "self_declaration", "unheard_of")
-	if len(s.Methods) != 2 || s.Methods[0].ID != "age_token" || s.Methods[1].Verdict.Effective {
+	s := registry(t).Statement(today, "token", "self_declaration", "unheard_of")
+	if len(s.Methods) != 2 || s.Methods[0].ID != "token" || s.Methods[1].Verdict.Effective {
 		t.Errorf("statement: %+v", s)
 	}
 	if all := registry(t).Statement(today); len(all.Methods) != len(registry(t).Methods()) {
