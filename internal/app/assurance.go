@@ -11,11 +11,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/breakwater-project/breakwater/internal/age"
 	"github.com/breakwater-project/breakwater/internal/assurance"
+	"github.com/breakwater-project/breakwater/internal/assurance/practice"
+	"github.com/breakwater-project/breakwater/internal/assurance/provider"
+	"github.com/breakwater-project/breakwater/internal/assurance/trustlist"
 	"github.com/breakwater-project/breakwater/internal/assurance/wallet"
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/queue"
@@ -26,14 +30,22 @@ import (
 const assuranceJob = "assurance.prune"
 
 // openAssurance opens the age checks.
-func (a *App) openAssurance(context.Context) error {
+func (a *App) openAssurance(ctx context.Context) error {
 	checks, err := walletChecks(a.cfg)
+	if err != nil {
+		return err
+	}
+	elsewhere, err := a.providerChecks(ctx)
+	if err != nil {
+		return err
+	}
+	registry, err := practice.Open(a.cfg.Age.Methods, a.cfg.Age.Figures)
 	if err != nil {
 		return err
 	}
 	o := assurance.Options{
 		DB: a.db, Accounts: a.Engine.Accounts, Now: a.options.Now,
-		Origins: a.cfg.Age.Origins, Checks: checks,
+		Origins: a.cfg.Age.Origins, Checks: append(checks, elsewhere...), Practice: registry,
 		URL: func() string {
 			if a.cfg.Age.URL != "" {
 				return strings.TrimSuffix(a.cfg.Age.URL, "/")
@@ -81,6 +93,28 @@ func (a *App) eraseChecks(ctx context.Context, tx *sql.Tx, account string) ([]ag
 	return nil, a.Assurance.Erase(ctx, tx, account)
 }
 
+// providerChecks are the checks of the configured providers.
+func (a *App) providerChecks(ctx context.Context) ([]assurance.Check, error) {
+	if a.cfg.Age.Providers == "" {
+		return nil, nil
+	}
+	// The providers' keys are fetched as long as the server runs, and no longer
+	// than one request waits.
+	all, err := provider.Load(context.WithoutCancel(ctx), a.cfg.Age.Providers, provider.NewClient(), a.options.Now)
+	if err != nil {
+		return nil, fmt.Errorf("age.providers: %w", err)
+	}
+	var checks []assurance.Check
+	for _, p := range all {
+		more, err := assurance.NewElsewhere(p)
+		if err != nil {
+			return nil, fmt.Errorf("age.providers: %s: %w", p.Name, err)
+		}
+		checks = append(checks, more...)
+	}
+	return checks, nil
+}
+
 // walletChecks are the wallet documents for which somebody is trusted.
 func walletChecks(cfg *config.Config) ([]assurance.Check, error) {
 	var checks []assurance.Check
@@ -93,19 +127,49 @@ func walletChecks(cfg *config.Config) ([]assurance.Check, error) {
 		{assurance.WalletMDL, wallet.DrivingLicence(), cfg.Age.MDLRoots},
 		{assurance.WalletSDJWT, wallet.Credential(cfg.Age.CredentialTypes...), cfg.Age.CredentialIssuers},
 	} {
-		if len(w.files) == 0 {
+		listed := w.of == assurance.WalletAV && cfg.Age.AVList != ""
+		if len(w.files) == 0 && !listed {
 			continue
 		}
 		issuers, err := readIssuers(w.files)
 		if err != nil {
 			return nil, fmt.Errorf("age: issuers of %s: %w", w.of, err)
 		}
-		checks = append(checks, &assurance.Wallet{
+		check := &assurance.Wallet{
 			Of: w.of, Document: w.document,
 			Issuers: func(time.Time) (wallet.Issuers, error) { return issuers, nil },
-		})
+		}
+		if listed {
+			if check.Issuers, err = listedIssuers(cfg, issuers); err != nil {
+				return nil, err
+			}
+		}
+		checks = append(checks, check)
 	}
 	return checks, nil
+}
+
+// listedIssuers are the issuers and whom the EU's list names at the time. While
+// the list is out of date nobody is trusted: whom it would name no more can't be
+// known.
+func listedIssuers(cfg *config.Config, issuers wallet.Issuers) (func(time.Time) (wallet.Issuers, error), error) {
+	signers, err := readIssuers(cfg.Age.AVListSigners)
+	if err != nil {
+		return nil, fmt.Errorf("age.av_list_signers: %w", err)
+	}
+	if len(signers.Roots) == 0 {
+		return nil, errors.New("age.av_list_signers: a list is worth what its signature is worth: name who may sign it")
+	}
+	list := trustlist.NewFile(cfg.Age.AVList, signers.Roots)
+	return func(at time.Time) (wallet.Issuers, error) {
+		anchors, err := list.Anchors(trustlist.ServiceProofOfAge, at)
+		if err != nil {
+			return wallet.Issuers{}, err
+		}
+		all := issuers
+		all.Roots = slices.Concat(issuers.Roots, anchors)
+		return all, nil
+	}, nil
 }
 
 // readIssuers reads whom to trust: PEM files of authorities, and JSON files of

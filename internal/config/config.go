@@ -41,6 +41,11 @@ type Config struct {
 		Origins           []string `yaml:"origins" doc:"web origins of your own pages that may ask wallets by the Digital Credentials API, for example [https://example.org]"`
 		Profiles          []string `yaml:"profiles" doc:"profiles of age checks that must be ready at the start, for example [GB-HEAA-18]"`
 		AVRoots           []string `yaml:"av_roots" doc:"PEM files of the authorities whose European age attestations are believed"`
+		AVList            string   `yaml:"av_list" doc:"file of the EU's trusted list of age attestation providers (ETSI TS 119 612), which something else keeps up to date; beside av_roots"`
+		AVListSigners     []string `yaml:"av_list_signers" doc:"PEM files of the certificates that may have signed it"`
+		Providers         string   `yaml:"providers" doc:"YAML file of providers of age checks: docs/age.md"`
+		Methods           string   `yaml:"methods" doc:"YAML file of your evidence for methods: docs/age.md"`
+		Figures           string   `yaml:"figures" doc:"CSV file of the accuracy that was measured of methods: docs/age.md"`
 		MDLRoots          []string `yaml:"mdl_roots" doc:"PEM files of the authorities whose mobile driving licences are believed"`
 		CredentialIssuers []string `yaml:"credential_issuers" doc:"PEM files of authorities, and JSON files of issuers' keys, whose SD-JWT VCs are believed"`
 		CredentialTypes   []string `yaml:"credential_types" default:"urn:eudi:pid:1" doc:"types (vct) of SD-JWT VCs that may show an age"`
