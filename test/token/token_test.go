@@ -20,7 +20,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/breakwater-project/breakwater/agetoken"
 	"github.com/breakwater-project/breakwater/internal/app"
@@ -66,9 +65,10 @@ type issuer struct {
 func startIssuer(t *testing.T) issuer {
 	t.Helper()
 	var cfg *config.Config
+	var made error
 	s, err := app.StartTemporary(context.WithoutCancel(t.Context()), func(c *config.Config) {
 		c.Tokens.Issuer, c.Tokens.Issue = host, []string{says}
-		cfg = c
+		cfg, made = c, makeKeys(t.Context(), c)
 	}, app.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -78,25 +78,19 @@ func startIssuer(t *testing.T) issuer {
 			t.Error(err)
 		}
 	})
-	keys, closeKeys, err := app.OpenTokenKeys(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ready := keys.Ready(t.Context())
-	public, err := keys.Public(t.Context())
-	if err := errors.Join(ready, err, closeKeys()); err != nil {
-		t.Fatal(err)
-	}
-	for range time.Tick(20 * time.Millisecond) { // the server reads them anew after some seconds
-		d, err := (&agetoken.Client{URL: s.URL()}).Directory(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(d.Keys) == len(public) {
-			break
-		}
+	if made != nil {
+		t.Fatal(made)
 	}
 	return issuer{s, cfg}
+}
+
+// makeKeys makes the issuer's keys before the server would.
+func makeKeys(ctx context.Context, cfg *config.Config) error {
+	keys, closeKeys, err := app.OpenTokenKeys(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return errors.Join(keys.Ready(ctx), closeKeys())
 }
 
 func (i issuer) grant(t *testing.T, n int) string {
