@@ -102,17 +102,7 @@ type Answer struct {
 // for the documents; None where there is none.
 func Raw[In, Out any](a *API, op Operation, handle func(context.Context, Request) (Answer, error)) {
 	h := a.document(&op)
-	in, out := reflect.TypeFor[In](), reflect.TypeFor[Out]()
-	if in != reflect.TypeFor[None]() {
-		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-		for _, mediaType := range op.Accepts {
-			h.RequestBody.Content[mediaType] = a.content(mediaType, in, op.ID+"Request")
-		}
-	}
-	if out != reflect.TypeFor[None]() {
-		answer := h.Responses[strconv.Itoa(op.Status)]
-		answer.Content = map[string]*huma.MediaType{op.Answers: a.content(op.Answers, out, op.ID+"Response")}
-	}
+	a.bodies(op, h, reflect.TypeFor[In](), reflect.TypeFor[Out]())
 	a.describe(op, h)
 	a.route(op, h.RequestBody != nil, func(q *request, r *http.Request) {
 		answer, err := handle(r.Context(), Request{Body: q.body, http: r})
@@ -127,6 +117,29 @@ func Raw[In, Out any](a *API, op Operation, handle func(context.Context, Request
 	})
 }
 
+// bodies describes what an operation reads and answers.
+func (a *API) bodies(op Operation, h *huma.Operation, in, out reflect.Type) {
+	if in != reflect.TypeFor[None]() {
+		h.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		for _, mediaType := range op.Accepts {
+			h.RequestBody.Content[mediaType] = a.content(mediaType, in, op.ID+"Request")
+		}
+	}
+	if out != reflect.TypeFor[None]() {
+		answer := h.Responses[strconv.Itoa(op.Status)]
+		answer.Content = map[string]*huma.MediaType{op.Answers: a.content(op.Answers, out, op.ID+"Response")}
+	}
+}
+
+// Stream is Handle with bodies that are described as Raw's are: for what is
+// read while it comes, and so checked by the handler alone.
+func Stream[In, Out any](a *API, op Operation, handle http.HandlerFunc) {
+	h := a.document(&op)
+	a.bodies(op, h, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	a.describe(op, h)
+	a.plain(op, handle)
+}
+
 // Handle adds a plain handler: pages, streams. It gets the request with its
 // body unread and unlimited but for BodyLimit, and writes all headers itself.
 func Handle(a *API, op Operation, handle http.HandlerFunc) {
@@ -135,6 +148,10 @@ func Handle(a *API, op Operation, handle http.HandlerFunc) {
 		h.Responses[strconv.Itoa(op.Status)].Content = map[string]*huma.MediaType{op.Answers: a.content(op.Answers, reflect.TypeFor[None](), "")}
 	}
 	a.describe(op, h)
+	a.plain(op, handle)
+}
+
+func (a *API) plain(op Operation, handle http.HandlerFunc) {
 	a.route(op, false, func(q *request, r *http.Request) {
 		r.Body = http.MaxBytesReader(q, r.Body, op.BodyLimit)
 		handle(q, r)
