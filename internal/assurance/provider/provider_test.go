@@ -2,17 +2,12 @@ package provider
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -22,8 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/breakwater-project/breakwater/internal/assurance/provider/providertest"
 )
 
 var (
@@ -82,18 +78,6 @@ func newServer(t *testing.T) *server {
 	return s
 }
 
-// standard signs a body as Standard Webhooks has it.
-func standard(body string, at time.Time, key []byte) http.Header {
-	stamp := strconv.FormatInt(at.Unix(), 10)
-	mac := hmac.New(sha256.New, key)
-	fmt.Fprintf(mac, "msg_1.%s.%s", stamp, body)
-	h := http.Header{}
-	h.Set("Webhook-Id", "msg_1")
-	h.Set("Webhook-Timestamp", stamp)
-	h.Set("Webhook-Signature", "v1a,xx v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	return h
-}
-
 const webhookBody = `{"reference":"r-1","result":"over","age":25,"method":"facial_estimation","basis":"estimated","checked_on":"2026-11-24","expires_on":"2027-11-24"}`
 
 func TestWebhook(t *testing.T) {
@@ -108,7 +92,7 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("page's %s = %q, want %q", name, query.Get(name), want)
 		}
 	}
-	got, err := p.Read(t.Context(), Message{Header: standard(webhookBody, now, secret), Body: []byte(webhookBody)}, asked, now)
+	got, err := p.Read(t.Context(), Message{Header: providertest.Standard(webhookBody, now, secret), Body: []byte(webhookBody)}, asked, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +107,9 @@ func TestWebhook(t *testing.T) {
 
 func TestWebhookRefuses(t *testing.T) {
 	p := &Webhook{Page: parse(t, "https://ages.example/"), Secret: secret}
-	signed := func(body string) Message { return Message{Header: standard(body, now, secret), Body: []byte(body)} }
+	signed := func(body string) Message {
+		return Message{Header: providertest.Standard(body, now, secret), Body: []byte(body)}
+	}
 	without := func(header string) Message {
 		m := signed(webhookBody)
 		m.Header.Del(header)
@@ -139,10 +125,10 @@ func TestWebhookRefuses(t *testing.T) {
 		want error
 		says string
 	}{
-		"by another":           {Message{Header: standard(webhookBody, now, []byte("another")), Body: []byte(webhookBody)}, ErrNotAuthentic, ""},
+		"by another":           {Message{Header: providertest.Standard(webhookBody, now, []byte("another")), Body: []byte(webhookBody)}, ErrNotAuthentic, ""},
 		"altered":              {altered, ErrNotAuthentic, ""},
-		"too old":              {Message{Header: standard(webhookBody, now.Add(-6*time.Minute), secret), Body: []byte(webhookBody)}, ErrNotAuthentic, ""},
-		"too early":            {Message{Header: standard(webhookBody, now.Add(6*time.Minute), secret), Body: []byte(webhookBody)}, ErrNotAuthentic, ""},
+		"too old":              {Message{Header: providertest.Standard(webhookBody, now.Add(-6*time.Minute), secret), Body: []byte(webhookBody)}, ErrNotAuthentic, ""},
+		"too early":            {Message{Header: providertest.Standard(webhookBody, now.Add(6*time.Minute), secret), Body: []byte(webhookBody)}, ErrNotAuthentic, ""},
 		"no signature":         {without("Webhook-Signature"), ErrNotAuthentic, ""},
 		"no time":              {without("Webhook-Timestamp"), ErrNotAuthentic, ""},
 		"no id":                {without("Webhook-Id"), ErrNotAuthentic, ""},
@@ -336,53 +322,8 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// issuer signs ID tokens, and serves its key.
-type issuer struct {
-	*server
-	signer jose.Signer
-}
-
-func newIssuer(t *testing.T) *issuer {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &issuer{server: newServer(t)}
-	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: crypto.PublicKey(&key.PublicKey), KeyID: "k1", Algorithm: "ES256", Use: "sig"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	i.answer = string(keys)
-	i.signer, err = jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: "k1"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
-}
-
-func (i *issuer) token(t *testing.T, claims map[string]any) string {
-	t.Helper()
-	all := map[string]any{"iss": "https://issuer.example", "aud": "client-1", "sub": "x", "nonce": "n-1", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix()}
-	for k, v := range claims {
-		all[k] = v
-	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := i.signer.Sign(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compact, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compact
-}
-
 func TestOIDC(t *testing.T) {
-	i := newIssuer(t)
+	i := providertest.NewIssuer(t, now)
 	open := func(form bool) *OIDC {
 		return OpenOIDC(t.Context(), OIDC{Authorize: parse(t, "https://issuer.example/v1/oidc/use"), ClientID: "client-1", Method: AgeKey, Form: form},
 			"https://issuer.example", i.URL+"/jwks", NewClient(), func() time.Time { return now })
@@ -421,7 +362,7 @@ func TestOIDC(t *testing.T) {
 		"thresholds not a map":  {map[string]any{"age_thresholds": []int{18}}, Undecided},
 	} {
 		t.Run(name, func(t *testing.T) {
-			form := url.Values{"state": {"r-1"}, "id_token": {i.token(t, c.claims)}}
+			form := url.Values{"state": {"r-1"}, "id_token": {i.Token(t, c.claims)}}
 			got, err := p.Read(t.Context(), Message{Form: form}, asked, now)
 			want := Answer{Reference: "r-1", Result: c.want, Age: 18, Method: AgeKey, CheckedOn: day(now)}
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -435,14 +376,14 @@ func TestOIDC(t *testing.T) {
 }
 
 func TestOIDCRefuses(t *testing.T) {
-	i, another := newIssuer(t), newIssuer(t)
+	i, another := providertest.NewIssuer(t, now), providertest.NewIssuer(t, now)
 	p := OpenOIDC(t.Context(), OIDC{Authorize: parse(t, "https://issuer.example/"), ClientID: "client-1", Method: AgeKey},
 		"https://issuer.example", i.URL+"/jwks", NewClient(), func() time.Time { return now })
 	yes := map[string]any{"age_over_18": true}
 	with := func(name string, value any) string {
-		return i.token(t, map[string]any{"age_over_18": true, name: value})
+		return i.Token(t, map[string]any{"age_over_18": true, name: value})
 	}
-	good := i.token(t, yes)
+	good := i.Token(t, yes)
 	parts := strings.Split(good, ".")
 	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + parts[1] + "."
 	for name, c := range map[string]struct{ state, token string }{
@@ -453,7 +394,7 @@ func TestOIDCRefuses(t *testing.T) {
 		"another nonce":    {"r-1", with("nonce", "n-2")},
 		"no nonce":         {"r-1", with("nonce", "")},
 		"lapsed":           {"r-1", with("exp", now.Add(-time.Minute).Unix())},
-		"another's key":    {"r-1", another.token(t, yes)},
+		"another's key":    {"r-1", another.Token(t, yes)},
 		"unsigned":         {"r-1", none},
 		"altered":          {"r-1", parts[0] + "." + strings.Replace(parts[1], parts[1][10:12], "AA", 1) + "." + parts[2]},
 		"no token":         {"r-1", ""},
@@ -488,7 +429,7 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("k-ID: %+v", a)
 		}
 		// Signed, it is an answer that holds together, or an error.
-		if a, err := hook.Read(t.Context(), Message{Header: standard(body, now, secret), Body: []byte(body)}, asked, now); err == nil && (a.Reference == "" || a.Age < 1 || a.Method == "") {
+		if a, err := hook.Read(t.Context(), Message{Header: providertest.Standard(body, now, secret), Body: []byte(body)}, asked, now); err == nil && (a.Reference == "" || a.Age < 1 || a.Method == "") {
 			t.Errorf("signed: %+v", a)
 		}
 	})
