@@ -26,7 +26,7 @@ func newList() *cobra.Command {
 sees each change within about a second.`,
 		Args: cobra.NoArgs, RunE: help,
 	}
-	cmd.AddCommand(newListCreate(), newListImport(), newListExport(), newListShow())
+	cmd.AddCommand(newListCreate(), newListImport(), newListExport(), newListSync(), newListShow())
 	return cmd
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
+	"github.com/breakwater-project/breakwater/internal/hashlist/exchange"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/keys"
 	"github.com/breakwater-project/breakwater/internal/label"
@@ -54,6 +55,8 @@ type App struct {
 
 	Lists  *hashlist.Lists
 	Hasher *hashlist.Hasher
+
+	exchanges *exchange.Exchanges
 
 	cfg      *config.Config
 	options  Options
@@ -113,7 +116,7 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.db.Close)
-	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), hashlist.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations())
+	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations())
 	if err != nil {
 		return err
 	}
@@ -197,6 +200,9 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	a.Engine.Accounts.Routes(a.api)
 	a.Engine.Labels.Routes(a.api)
 	a.addMatching()
+	if err := a.addExchanges(); err != nil {
+		return err
+	}
 	if err := a.openAssurance(ctx); err != nil {
 		return err
 	}
@@ -233,6 +239,7 @@ func (a *App) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { close(a.ending) })
 	defer stop()
 	defer a.giveOpinions(ctx)()
+	defer a.followExchanges(ctx)()
 	go a.noteKeys(ctx)
 	err := a.server.Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -29,10 +29,7 @@ type row struct {
 // ifDue, also unless its time has not come.
 func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifDue bool) (taken bool, err error) {
 	err = d.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO exchange_sync (name, holder, held_until, due, begun, succeeded, failed, error, counts)
-			VALUES ($1, '', 0, 0, 0, 0, 0, '', '{}') ON CONFLICT (name) DO NOTHING`, name)
-		if err != nil {
+		if err := know(ctx, tx, name); err != nil {
 			return err
 		}
 		latest := now.UnixMicro()
@@ -51,6 +48,25 @@ func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifD
 		return err
 	})
 	return taken, err
+}
+
+// know has a row for an exchange.
+func know(ctx context.Context, tx *sql.Tx, name string) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO exchange_sync (name, holder, held_until, due, begun, succeeded, failed, error, counts)
+		VALUES ($1, '', 0, 0, 0, 0, 0, '', '{}') ON CONFLICT (name) DO NOTHING`, name)
+	return err
+}
+
+// ask makes an exchange due.
+func ask(ctx context.Context, d *db.DB, name string, now time.Time) error {
+	return d.Tx(ctx, func(tx *sql.Tx) error {
+		if err := know(ctx, tx, name); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE exchange_sync SET due = $2 WHERE name = $1 AND due > $2`, name, now.UnixMicro())
+		return err
+	})
 }
 
 // renew keeps an exchange for a while longer, if it is still the holder's.

@@ -354,7 +354,22 @@ func (x *Exchanges) follow(ctx context.Context, s *Source) {
 	}
 }
 
-// wait is how long until a source is due, and a while at least: another
+// Ask has a source synced soon, by whichever process runs.
+func (x *Exchanges) Ask(ctx context.Context, name string) error {
+	if !slices.ContainsFunc(x.sources, func(s Source) bool { return s.Name == name }) {
+		return ErrUnknown
+	}
+	if err := ask(ctx, x.db, name, x.o.Now()); err != nil {
+		return fmt.Errorf("exchange: ask for %s: %w", name, err)
+	}
+	return nil
+}
+
+// look is how often it is looked whether a source is due: somebody may ask for
+// it before its time.
+const look = 10 * time.Second
+
+// wait is how long until a source may be due, and a while at least: another
 // process may be at it.
 func (x *Exchanges) wait(ctx context.Context, s *Source) time.Duration {
 	all, err := rows(ctx, x.db)
@@ -364,11 +379,11 @@ func (x *Exchanges) wait(ctx context.Context, s *Source) time.Duration {
 	r, known := all[s.Name]
 	switch {
 	case err != nil, known && r.holder != "":
-		return lease / 2
+		return look
 	case !known:
 		return 0
 	}
-	return min(max(moment(r.due).Sub(x.o.Now()), time.Second), 2*max(s.Every, soon))
+	return min(max(moment(r.due).Sub(x.o.Now()), time.Second), look)
 }
 
 func (x *Exchanges) note(what, name string, err error) {

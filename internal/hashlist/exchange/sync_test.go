@@ -361,17 +361,25 @@ func TestFeedbackIsSentBackOnce(t *testing.T) {
 func TestRunSyncsWhatIsDue(t *testing.T) {
 	each(t, func(t *testing.T, x *fixture) {
 		x.client.pages = []exchange.Page{{Upserts: entries(0, 1), Checkpoint: "one"}}
-		var waits []time.Duration
-		x.exchanges(exchange.Options{Sleep: func(_ context.Context, d time.Duration) error {
-			waits = append(waits, d)
-			if len(waits) == 4 {
+		var begun []time.Duration
+		x.client.before = func(int) { begun = append(begun, x.now.Sub(start)) }
+		var running *exchange.Exchanges
+		running = x.exchanges(exchange.Options{Sleep: func(ctx context.Context, d time.Duration) error {
+			if x.now = x.now.Add(d); x.now.After(start.Add(150 * time.Minute)) {
 				return context.Canceled
 			}
-			x.now = x.now.Add(d)
+			if len(begun) == 2 {
+				return running.Ask(ctx, "hotline")
+			}
 			return nil
-		}}).Run(t.Context())
-		if len(x.client.from) != 3 || waits[0] != 0 || waits[1] < 57*time.Minute || waits[1] > 63*time.Minute {
-			t.Errorf("%d syncs, waits %v", len(x.client.from), waits)
+		}})
+		running.Run(t.Context())
+		hour := func(d time.Duration) bool { return d > 56*time.Minute && d < 64*time.Minute }
+		if len(begun) < 3 || begun[0] != 0 || !hour(begun[1]) || begun[2]-begun[1] > time.Minute {
+			t.Errorf("begun after %v: want at once, after an hour, and when asked", begun)
+		}
+		if err := running.Ask(t.Context(), "other"); !errors.Is(err, exchange.ErrUnknown) {
+			t.Errorf("asked for another: %v", err)
 		}
 	})
 }
