@@ -19,7 +19,7 @@ test('toxicity', async () => {
   assert.ok(summaryScore.value > 0.5, `toxicity ${summaryScore.value}`)
   assert.equal(summaryScore.type, 'PROBABILITY')
   assert.deepEqual(spanScores, [{ begin: 0, end: 17, score: summaryScore }])
-  const kind = await client.analyze('You are a friend.')
+  const kind = await client.analyze('See you at the pool.')
   assert.ok(kind.attributeScores.TOXICITY.summaryScore.value < 0.5)
 })
 
@@ -77,7 +77,7 @@ test('what is wrong', async () => {
 // The client has no suggestscore; this is what its users send themselves.
 test('a suggested score', async () => {
   const { status, data } = await axios.post('https://commentanalyzer.googleapis.com/v1alpha1/comments:suggestscore', {
-    comment: { text: 'You are a friend.' },
+    comment: { text: 'See you at the pool.' },
     attributeScores: { TOXICITY: { summaryScore: { value: 0 } } },
     communityId: 'pool',
     clientToken: 'token-2',
