@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 	"os"
 	"os/exec"
@@ -144,7 +143,7 @@ func (f *FFmpeg) program(name string) (string, error) {
 	if err != nil {
 		return "", &MissingError{Program: name, Err: err}
 	}
-	return path, nil
+	return filepath.Abs(path) // it is started in another folder
 }
 
 // Installed says whether both programs are there: nil, or a MissingError.
@@ -190,34 +189,18 @@ func (f *FFmpeg) hash(ctx context.Context, file *os.File, every time.Duration, l
 }
 
 // decode starts a process that gives every so many frames of a video, as bytes
-// of red, green and blue.
-func (f *FFmpeg) decode(ctx context.Context, file *os.File, v Video, step, most int, limits Limits) (*process, error) {
+// of red, green and blue. What is damaged in a video is passed over, unless
+// options say otherwise.
+func (f *FFmpeg) decode(ctx context.Context, file *os.File, v Video, step, most int, limits Limits, options ...string) (*process, error) {
 	// A stream may change the size of its frames: all are brought to that of the
 	// first. Accurate rounding comes nearest to the reference's hashes made on
 	// any processor; what swscale does otherwise depends on it.
 	filter := fmt.Sprintf(`select=not(mod(n\,%d)),scale=%d:%d:flags=area+accurate_rnd`, step, v.Width, v.Height)
-	return f.start(ctx, "ffmpeg", file, limits,
+	return f.start(ctx, "ffmpeg", file, limits, append(options,
 		"-nostdin", "-hide_banner", "-loglevel", "error", "-threads", "1", "-noautorotate",
 		"-max_pixels", strconv.FormatInt(2*limits.Pixels+1<<16, 10), input, // with what a decoder fills up
 		"-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filter, "-fps_mode", "passthrough",
-		"-frames:v", strconv.Itoa(most), "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1")
-}
-
-// still decodes the first frame.
-func (f *FFmpeg) still(ctx context.Context, file *os.File, limits Limits) (image.Image, error) {
-	v, err := f.probe(ctx, file, limits)
-	if err != nil {
-		return nil, err
-	}
-	process, err := f.decode(ctx, file, v, 1, 1, limits)
-	if err != nil {
-		return nil, err
-	}
-	m, err := v.first(process.out)
-	if err := errors.Join(err, process.end()); err != nil {
-		return nil, fmt.Errorf("%w: %w", picture.ErrDamaged, err)
-	}
-	return m, nil
+		"-frames:v", strconv.Itoa(most), "-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1")...)
 }
 
 // read hashes frames as they come, each while the next one is read. It reports

@@ -230,6 +230,17 @@ func TestProcessKnowsNothing(t *testing.T) {
 	}
 }
 
+// On Linux the process is under limits, and in a group of its own.
+func TestProcessIsLimited(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("limits are set on Linux")
+	}
+	f := vpdq.FFmpeg{Path: fake(t, probed, `until [ "$(ulimit -f)" = 0 ] && [ "$(ulimit -v)" = 2097152 ]; do :; done; set -- $(cat /proc/$$/stat); [ $1 = $5 ] && echo limited >&2; exit 1`), Limits: vpdq.Limits{Memory: 2 << 30, Time: time.Minute}}
+	if _, err := f.HashBytes(t.Context(), []byte("x"), 0); !errors.Is(err, picture.ErrDamaged) || !strings.Contains(err.Error(), "limited") {
+		t.Error(err)
+	}
+}
+
 // A process that does not end is ended, with what it started.
 func TestProcessHangs(t *testing.T) {
 	f := vpdq.FFmpeg{Path: fake(t, probed, "sleep 1000 & sleep 1000"), Limits: vpdq.Limits{Time: time.Second}}
@@ -238,6 +249,15 @@ func TestProcessHangs(t *testing.T) {
 	}
 	f.Path = fake(t, "sleep 1000", "")
 	if _, err := f.HashBytes(t.Context(), []byte("x"), 0); !errors.Is(err, picture.ErrLimit) {
+		t.Error(err)
+	}
+}
+
+// A path may be relative, and the process still be started elsewhere.
+func TestRelativePath(t *testing.T) {
+	t.Chdir(filepath.Dir(fake(t, probed, "pwd >&2; exit 1")))
+	f := vpdq.FFmpeg{Path: "./ffmpeg"}
+	if _, err := f.HashBytes(t.Context(), []byte("x"), 0); !errors.Is(err, picture.ErrDamaged) || !strings.Contains(err.Error(), os.TempDir()) {
 		t.Error(err)
 	}
 }

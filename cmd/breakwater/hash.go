@@ -31,11 +31,11 @@ func newHash() *cobra.Command {
 		Long: `Prints a JSON line for each file: its kind (image, video or file), SHA-256 and MD5.
 
 For a JPEG, PNG, GIF or WebP image it has the PDQ hash, the quality of that from 0
-to 100, and the size in pixels; for AVIF too, where the ffmpeg program is installed.
-Of an animation the first frame is hashed, and --frames spreads more over it. A hash
-of a quality under 50 says little. An image is hashed as it is stored: the
-orientation in its metadata is not applied, and --dihedral gives the hashes of all
-eight. From the same file the hash is that of the reference, bit for bit; --fast
+to 100, and the size in pixels; for AVIF and HEIC too, where the ffmpeg program is
+installed. Of an animation the first frame is hashed, and --frames spreads more over
+it. A hash of a quality under 50 says little. An image is hashed as it is stored:
+the orientation in its metadata is not applied, and --dihedral gives the hashes of
+all eight. From the same file the hash is that of the reference, bit for bit; --fast
 takes large JPEG files at less than their size, and differs in a few bits.
 
 For a video it has the PDQ hashes of its frames (vPDQ), by the ffmpeg program: a
