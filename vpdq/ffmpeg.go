@@ -48,8 +48,8 @@ type Limits struct {
 // no network at all. It still runs as the user that the program runs as: who
 // wants more gives Path a program that confines it.
 type FFmpeg struct {
-	// Path is the ffmpeg program; ffprobe must lie beside it. If empty, both
-	// are looked for in PATH.
+	// Path is the ffmpeg program; if it names a folder, ffprobe must lie there
+	// too. Otherwise they are looked for in PATH.
 	Path string
 
 	Limits Limits
@@ -133,11 +133,10 @@ func check(file *os.File, limits Limits) error {
 // program finds ffmpeg or ffprobe.
 func (f *FFmpeg) program(name string) (string, error) {
 	look := name
-	if f.Path != "" {
-		look = filepath.Join(filepath.Dir(f.Path), name+filepath.Ext(f.Path))
-		if name == "ffmpeg" {
-			look = f.Path
-		}
+	if folder, file := filepath.Split(f.Path); name == "ffmpeg" && f.Path != "" {
+		look = f.Path
+	} else if folder != "" {
+		look = folder + name + filepath.Ext(file)
 	}
 	path, err := exec.LookPath(look)
 	if err != nil {
