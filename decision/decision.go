@@ -103,6 +103,17 @@ type Signal struct {
 	Name     string  `json:"name" doc:"For example text.harassment"`
 	Score    float64 `json:"score" minimum:"0" maximum:"1"`
 	Detector string  `json:"detector" doc:"Name and version"`
+	Matches  []Match `json:"matches,omitempty" nullable:"false" doc:"Media and links: the known entries that it stands on"`
+}
+
+// Match is an entry of a bank of known hashes that a medium or link matched.
+type Match struct {
+	Bank     string `json:"bank"`
+	Entry    string `json:"entry" doc:"Its id in the bank"`
+	Hash     string `json:"hash" enum:"pdq,vpdq,md5,sha1,sha256,url" doc:"What it matched by"`
+	Distance int    `json:"distance" doc:"Bits in which they differ; 0 is the same"`
+	Place    string `json:"place" doc:"What matched, for example content.media[0]"`
+	Review   bool   `json:"review,omitempty" doc:"The entry is in doubt: for a person to look at"`
 }
 
 // Degraded is one input that was missing, and the rules whose on_error it answered.

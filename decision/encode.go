@@ -81,6 +81,21 @@ func appendSignal(b []byte, v *Signal) []byte {
 	b = appendText(append(b, `{"name":`...), v.Name)
 	b = strconv.AppendFloat(append(b, `,"score":`...), v.Score, 'g', -1, 64)
 	b = appendText(append(b, `,"detector":`...), v.Detector)
+	if len(v.Matches) > 0 {
+		b = appendList(append(b, `,"matches":`...), v.Matches, appendMatch)
+	}
+	return append(b, '}')
+}
+
+func appendMatch(b []byte, v *Match) []byte {
+	b = appendText(append(b, `{"bank":`...), v.Bank)
+	b = appendText(append(b, `,"entry":`...), v.Entry)
+	b = appendText(append(b, `,"hash":`...), v.Hash)
+	b = strconv.AppendInt(append(b, `,"distance":`...), int64(v.Distance), 10)
+	b = appendText(append(b, `,"place":`...), v.Place)
+	if v.Review {
+		b = append(b, `,"review":true`...)
+	}
 	return append(b, '}')
 }
 

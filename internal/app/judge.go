@@ -55,7 +55,7 @@ func (a *App) judgeDetector(words *text.Detector) []detect.Detector {
 
 // deadlines are those of detectors that need another than the others have.
 func (a *App) deadlines() map[string]time.Duration {
-	return map[string]time.Duration{"judge": a.cfg.Judge.Timeout}
+	return map[string]time.Duration{"judge": a.cfg.Judge.Timeout, "media": a.cfg.Media.Deadline}
 }
 
 // observe tells of each new decision. It does not block.

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
+	"github.com/breakwater-project/breakwater/internal/detect/media"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 	"github.com/breakwater-project/breakwater/internal/policy"
@@ -53,7 +55,7 @@ func LoadRules(dir string, everywhere []string, options detect.Options, more ...
 		return nil, err
 	}
 	bundle, err := policy.Load(operator, policy.Options{
-		Shipped: policies.FS, Parts: policies.Parts(), Signals: append(set.Signals(), judge.Signals()...), Everywhere: everywhere,
+		Shipped: policies.FS, Parts: policies.Parts(), Signals: slices.Concat(set.Signals(), judge.Signals(), media.Signals()), Everywhere: everywhere,
 	})
 	if err != nil {
 		return nil, err
@@ -89,5 +91,5 @@ func (a *App) loadRules() (*Rules, error) {
 				failures.WithLabelValues(detector).Inc()
 			}
 		},
-	}, a.judgeDetector)
+	}, a.judgeDetector, a.mediaDetector)
 }

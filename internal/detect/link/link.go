@@ -48,6 +48,22 @@ func (d *Detector) Version() string { return d.banks.Digest }
 // Signals lists link.count_high and the banks' signals, sorted.
 func (d *Detector) Signals() []string { return slices.Clone(d.signals) }
 
+// Links gives the event's links in their canonical form, those in its text too,
+// each once.
+func (d *Detector) Links(ev *event.Event) []string {
+	var links []string
+	seen := make(map[string]bool)
+	for _, list := range [][]string{ev.Content.Links, d.finder.find(ev.Content.Text)} {
+		for _, s := range list {
+			if u, err := parse(s); err == nil && !seen[u.String()] {
+				seen[u.String()] = true
+				links = append(links, u.String())
+			}
+		}
+	}
+	return links
+}
+
 // Detect scores the event's links. What is no link to a host is passed over.
 func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
 	found := d.finder.find(ev.Content.Text)

@@ -194,3 +194,13 @@ func BenchmarkDetect(b *testing.B) {
 		})
 	}
 }
+
+func TestLinks(t *testing.T) {
+	d := New(&Banks{})
+	got := d.Links(&event.Event{Content: event.Content{
+		Text: "see HTTPS://Example.org/a#b and mail me at a@b.example", Links: []string{"https://example.org/a", "javascript:x", "other.example"},
+	}})
+	if want := []string{"https://example.org/a", "http://other.example/"}; !cmp.Equal(want, got) {
+		t.Error(cmp.Diff(want, got))
+	}
+}
