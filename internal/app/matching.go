@@ -54,7 +54,7 @@ func (a *App) listOptions() (hashlist.Options, error) {
 // addMatching registers the routes of the lists, and forgets at times.
 func (a *App) addMatching() {
 	(&hashlist.API{
-		Lists: a.Lists, Hasher: a.Hasher,
+		Lists: a.Lists, Hasher: a.Hasher, HashBytes: int64(a.cfg.Limits.BodyBytes),
 		ImageBytes: int64(a.cfg.Matching.ImageBytes), ImportBytes: int64(a.cfg.Matching.ImportBytes),
 	}).Routes(a.api)
 	queue.Add(a.queue, forgetJob, func(ctx context.Context, _ struct{}) error { return a.Lists.Prune(ctx) }, queue.KindOpts{})

@@ -21,7 +21,12 @@ var bodies = map[string]string{
 	"PUT /v1/accounts/{id}":    `{"created":"2026-01-02T03:04:05Z","country":"GB","region":"GB-SCT","locale":"en-GB","age":{"band":"13-15","basis":"estimated"}}`,
 	"POST /v1/feeds/filter":    `{"viewer":{"band":"13-15","country":"GB"},"items":["p-1"]}`,
 	"POST /v1/feeds/feedback":  `{"viewer":{"id":"u-1"},"item":"p-1","action":"see_less"}`,
+	"POST /v1/match":           `{"hash":{"md5":"000102030405060708090a0b0c0d0e0f"}}`,
+	"POST /v1/banks":           `{"name":"b-1","kind":"csam"}`,
+	"PUT /v1/banks/{name}":     `{"kind":"csam"}`,
 	"POST /v1/labels":          `{"content":"p-1","kind":"ppc.porn","source":"trust-team","expires":"2099-01-01T00:00:00Z"}`,
+
+	"POST /v1/banks/{name}/entries/{id}/feedback": `{"verdict":"denied"}`,
 
 	"POST /v1/moderations":            `{"input":["one","two"],"model":"omni-moderation-latest"}`,
 	"POST /v1alpha1/comments:analyze": `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
@@ -39,9 +44,13 @@ var bodies = map[string]string{
 // unfounded are the operations whose bodies here are right in form and refused
 // all the same: there is no grant, session or issuer behind them.
 var unfounded = []string{
+	"POST /v1/banks/{name}/entries/{id}/feedback",
 	"POST /v1/age/tokens/issue", "POST /v1/age/tokens/redeem", "POST /v1/age/sessions", "POST /v1/age/dcapi/{id}",
 	"POST /v1/age/sessions/{id}/complete", "POST /v1/age/appeals/{id}/decision",
 }
+
+// inPlace is what stands in paths.
+var inPlace = strings.NewReplacer("{id}", "u-1", "{name}", "b-2")
 
 // Bad input of every kind, on every route that reads a body: a problem that
 // says what is wrong, and nothing is written of it.
@@ -59,7 +68,7 @@ func TestBadInputOnEveryRoute(t *testing.T) {
 	key := s.key(t, keys.Admin, keys.Reviewer) // some things an admin alone may not
 	for name, good := range bodies {
 		method, path, _ := strings.Cut(name, " ")
-		path = strings.Replace(path, "{id}", "u-1", 1)
+		path = inPlace.Replace(path)
 		open, rest, _ := strings.Cut(good, `{`)
 		for what, bad := range map[string]struct {
 			body   string
@@ -100,7 +109,7 @@ func TestBadInputOnEveryRoute(t *testing.T) {
 	s.unchanged(t, before)
 	for name, good := range bodies { // the test would notice a write
 		method, path, _ := strings.Cut(name, " ")
-		if a := s.call(t, request{method: method, path: strings.Replace(path, "{id}", "u-1", 1), key: key, body: good}); a.status >= 300 && !slices.Contains(unfounded, name) {
+		if a := s.call(t, request{method: method, path: inPlace.Replace(path), key: key, body: good}); a.status >= 300 && !slices.Contains(unfounded, name) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
@@ -127,7 +136,7 @@ func (s *server) rows(t testing.TB) map[string]int {
 	counts := map[string]int{}
 	for _, table := range []string{
 		"journal_entry", "journal_tag", "journal_rollup", "journal_erasure", "age_account", "age_signal",
-		"label_label", "decide_content", "decide_less", "decide_preserved", "river_job", "assurance_session", "assurance_request", "assurance_appeal", "assurance_grant",
+		"label_label", "hashlist_bank", "hashlist_entry", "decide_content", "decide_less", "decide_preserved", "river_job", "assurance_session", "assurance_request", "assurance_appeal", "assurance_grant",
 	} {
 		counts[table] = s.number(t, `SELECT count(*) FROM `+table)
 	}

@@ -16,6 +16,7 @@ import (
 type API struct {
 	Lists       *Lists
 	Hasher      *Hasher
+	HashBytes   int64 // of a request for hashes
 	ImageBytes  int64 // of an uploaded file
 	ImportBytes int64 // of entries sent at once
 }

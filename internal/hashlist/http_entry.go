@@ -32,8 +32,9 @@ func (a *API) entryRoutes(api *web.API) {
 			"An answer that breaks off is not ended as HTTP ends answers. Of addresses there are keyed digests only, which this installation reads again.",
 		Roles: manage, Query: []web.Param{{Name: "format", Doc: "ndjson (default) or csv"}},
 	}, a.export)
-	web.Handle(api, web.Operation{
+	web.Stream[Line, importAnswer](api, web.Operation{
 		Method: "POST", Path: "/v1/banks/{name}/entries", ID: "import-entries", Tag: tag, Timeout: -1, Idempotent: true, BodyLimit: a.ImportBytes,
+		Accepts: []string{ndjsonType, csvType},
 		Summary: "Put entries into a bank, one a line",
 		Description: "NDJSON: {\"id\":\"…\",\"hash\":{\"pdq\":\"…\",\"md5\":\"…\"},\"classification\":\"A1\"}, or {\"kind\":\"pdq\",\"value\":\"…\"}; " +
 			"or CSV (text/csv) whose first line names these. Faulty lines are listed and the others kept, 2,000 at a time: " +

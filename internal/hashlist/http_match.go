@@ -83,33 +83,21 @@ func (a *API) match(ctx context.Context, r web.Request) (web.Answer, error) {
 }
 
 func (a *API) matchHashes(ctx context.Context, body []byte) (web.Answer, error) {
+	if int64(len(body)) > a.HashBytes {
+		return web.Answer{}, fault.Newf(fault.TooLarge, "Hashes may have at most %d bytes.", a.HashBytes)
+	}
 	var in matchRequest
-	d := json.NewDecoder(bytes.NewReader(body)) // one value only: the frame has checked
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
-		return web.Answer{}, undecoded(err)
+	if err := readRequest(body, &in); err != nil {
+		return web.Answer{}, err
 	}
 	if len(in.Seed) > 256 {
-		return web.Answer{}, fault.Fieldwise(fault.Field{Location: "seed", Message: "must be at most 256 bytes"})
+		return web.Answer{}, misfit("seed", "must be at most 256 bytes")
 	}
 	result, err := a.Lists.Match(ctx, Query{Hashes: in.Hash, Turned: in.Turned, MaxDistance: in.MaxDistance, Banks: in.Banks, Seed: in.Seed})
 	if err != nil {
 		return web.Answer{}, refusal(err)
 	}
 	return answer(matchAnswer{Hashes: in.Hash}, result)
-}
-
-// undecoded names what in a JSON body is not as it must be.
-func undecoded(err error) error {
-	var mismatch *json.UnmarshalTypeError
-	if errors.As(err, &mismatch) {
-		return fault.Fieldwise(fault.Field{Location: orElse(mismatch.Field, "body"), Message: "does not fit its type"})
-	}
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		name = strings.Trim(name, `"`)
-		return fault.Fieldwise(fault.Field{Location: name[:min(len(name), 64)], Message: "unknown field"})
-	}
-	return fault.New(fault.Malformed, "The body is not a JSON object.")
 }
 
 func (a *API) matchFile(ctx context.Context, data []byte, query map[string][]string) (web.Answer, error) {
@@ -128,7 +116,7 @@ func (a *API) matchFile(ctx context.Context, data []byte, query map[string][]str
 	if text := get("max_distance"); text != "" {
 		distance, err := strconv.Atoi(text)
 		if err != nil {
-			return web.Answer{}, fault.Fieldwise(fault.Field{Location: "query.max_distance", Message: "must be a number"})
+			return web.Answer{}, misfit("query.max_distance", "must be a number")
 		}
 		q.MaxDistance = &distance
 	}
@@ -166,13 +154,13 @@ func FileOf(body []byte, boundary string, values map[string][]string) ([]byte, e
 		case part.FileName() == "":
 			values[part.FormName()] = append(values[part.FormName()], string(data))
 		case file != nil:
-			return nil, fault.Fieldwise(fault.Field{Location: "body", Message: "has more than one file"})
+			return nil, misfit("body", "has more than one file")
 		default:
 			file = data
 		}
 	}
 	if file == nil {
-		return nil, fault.Fieldwise(fault.Field{Location: "body", Message: "has no file"})
+		return nil, misfit("body", "has no file")
 	}
 	return file, nil
 }

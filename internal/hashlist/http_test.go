@@ -41,7 +41,7 @@ func newSite(t *testing.T) *site {
 		return keys.Principal{ID: "k-1", Roles: []keys.Role{s.role}}, nil
 	}})
 	(&hashlist.API{
-		Lists: s.lists, Hasher: hashlist.NewHasher(picture.Limits{}, nil), ImageBytes: 1 << 20, ImportBytes: 1 << 20,
+		Lists: s.lists, Hasher: hashlist.NewHasher(picture.Limits{}, nil), HashBytes: 1 << 20, ImageBytes: 1 << 20, ImportBytes: 1 << 20,
 	}).Routes(s.API)
 	return s
 }
