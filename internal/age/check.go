@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/db"
 )
 
 // Check writes what an age check found, in the caller's transaction: the one
@@ -23,19 +26,37 @@ func (a *Accounts) Check(ctx context.Context, tx *sql.Tx, id string, s Signal) e
 	return nil
 }
 
-// Settle is Check for a decision that stands above what was said before: it
-// removes every statement that leaves none of the ages that s does.
-func (a *Accounts) Settle(ctx context.Context, tx *sql.Tx, id string, s Signal) error {
+// Settle is Check for a statement that stands above earlier ones: those of the
+// bases, or of every basis where none is named, that would make the account
+// younger than s says, or that leave no age that s does, are removed.
+func (a *Accounts) Settle(ctx context.Context, tx *sql.Tx, id string, s Signal, above ...event.Basis) error {
 	if err := a.Check(ctx, tx, id, s); err != nil {
 		return err
 	}
+	args := []any{id, s.Source, s.Interval.From, s.Interval.To}
+	among := ""
+	if len(above) > 0 {
+		among = ` AND basis IN (` + db.Params(len(args)+1, len(above)) + `)`
+		for _, basis := range above {
+			args = append(args, basis.String())
+		}
+	}
 	_, err := tx.ExecContext(ctx, `
-		DELETE FROM age_signal WHERE account = $1 AND source <> $2 AND (age_to <= $3 OR age_from >= $4)`,
-		id, s.Source, s.Interval.From, s.Interval.To)
+		DELETE FROM age_signal WHERE account = $1 AND source <> $2 AND (age_from < $3 OR age_from >= $4)`+among, args...)
 	if err != nil {
 		return fmt.Errorf("age: settle: %w", err)
 	}
 	return nil
+}
+
+// Within is an account as a transaction sees it; one that is not known is
+// empty.
+func (a *Accounts) Within(ctx context.Context, tx *sql.Tx, id string) (Account, error) {
+	read, err := readAccounts(ctx, tx, []string{id})
+	if err != nil {
+		return Account{}, fmt.Errorf("age: account: %w", err)
+	}
+	return read[id], nil
 }
 
 // Withdraw removes what a source said of an account, in the caller's

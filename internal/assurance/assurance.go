@@ -22,9 +22,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/breakwater-project/breakwater/agetoken"
+	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/age"
 	"github.com/breakwater-project/breakwater/internal/assurance/page"
 	"github.com/breakwater-project/breakwater/internal/assurance/practice"
@@ -183,10 +185,12 @@ func (a *Assurance) accept(ctx context.Context, tx *sql.Tx, s *Session, r Result
 		return "", err
 	}
 	a.weigh(&r)
-	v := s.Profile.Judge(&r)
+	v, err := a.judge(ctx, tx, s, &r)
+	if err != nil {
+		return "", err
+	}
 	if s.Account != "" && v != Undecided {
-		r.Ages = s.Profile.keeps(&r, v)
-		if err := a.opt.Accounts.Check(ctx, tx, s.Account, r.signal(s.Profile.until(&r))); err != nil {
+		if err := a.tell(ctx, tx, s, r, v); err != nil {
 			return "", err
 		}
 	}
@@ -198,6 +202,44 @@ func (a *Assurance) accept(ctx context.Context, tx *sql.Tx, s *Session, r Result
 		return "", err
 	}
 	return v, a.count(ctx, tx, s.Profile.ID, string(r.Method), string(v))
+}
+
+// judge is the profile's verdict, in the light of what is known: an estimate
+// does not outdo another that found the person to be under the age, or they
+// would try until one errs.
+func (a *Assurance) judge(ctx context.Context, tx *sql.Tx, s *Session, r *Result) (Verdict, error) {
+	v := s.Profile.Judge(r)
+	if v != Passed || r.Basis != event.BasisEstimated || s.Account == "" {
+		return v, nil
+	}
+	account, err := a.opt.Accounts.Within(ctx, tx, s.Account)
+	if err != nil {
+		return "", err
+	}
+	for _, known := range account.Signals {
+		lapsed := !known.Expires.IsZero() && !a.opt.Now().Before(known.Expires)
+		if strings.HasPrefix(known.Source, checkSource) && known.Interval.To <= s.Profile.Over && !lapsed {
+			return Undecided, nil
+		}
+	}
+	return v, nil
+}
+
+// tell merges a verdict into the session's account. A highly effective check
+// is what clears the doubt that claims and behaviour raise (R33), and a
+// verified age the doubt of estimates; what others verified, or a guardian
+// says, stands beside it.
+func (a *Assurance) tell(ctx context.Context, tx *sql.Tx, s *Session, r Result, v Verdict) error {
+	r.Ages = s.Profile.keeps(&r, v)
+	signal := r.signal(s.Profile.until(&r))
+	if v != Passed || !r.HighlyEffective() {
+		return a.opt.Accounts.Check(ctx, tx, s.Account, signal)
+	}
+	clears := []event.Basis{event.BasisNone, event.BasisDeclared, event.BasisInferred}
+	if r.Basis == event.BasisVerified {
+		clears = append(clears, event.BasisEstimated)
+	}
+	return a.opt.Accounts.Settle(ctx, tx, s.Account, signal, clears...)
 }
 
 // weigh takes away the level of a method that nobody has evidence for. What a

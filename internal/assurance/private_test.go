@@ -195,3 +195,49 @@ func TestContradiction(t *testing.T) {
 		}
 	})
 }
+
+// A check clears the doubt of claims and estimates, not that of another check;
+// and estimates are not repeated until one errs.
+func TestCheckAgain(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		accept := func(account string, r assurance.Result) assurance.Verdict {
+			t.Helper()
+			s := w.begin(t, assurance.Ask{Account: account})
+			v, err := w.Accept(t.Context(), s.ID, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		if _, err := w.accounts.Put(t.Context(), "u-1", age.Statement{Age: &event.Age{Band: event.Band13to15, Basis: event.BasisDeclared}}, false); err != nil {
+			t.Fatal(err)
+		}
+		if accept("u-1", overEighteen); !w.known(t, "u-1").Proven {
+			t.Errorf("who said 13 and is verified to be 18: %+v", w.known(t, "u-1"))
+		}
+		young := estimate(13, 16, .97)
+		weak := estimate(30, event.MaxAge, .97)
+		weak.Level = agetoken.Asserted
+		old := estimate(25, event.MaxAge, .97)
+		for _, step := range []struct {
+			result assurance.Result
+			want   assurance.Verdict
+			proven bool
+		}{
+			{young, assurance.Under, false},
+			{weak, assurance.Undecided, false},
+			{old, assurance.Undecided, false},      // the same method, tried again
+			{overEighteen, assurance.Passed, true}, // a wallet says better
+		} {
+			if got := accept("u-2", step.result); got != step.want || w.known(t, "u-2").Proven != step.proven {
+				t.Errorf("%s: %s, %+v", step.result.Method, got, w.known(t, "u-2"))
+			}
+		}
+		other := overEighteen
+		other.Method, other.Ages = assurance.WalletMDL, age.Interval{From: 10, To: 13}
+		accept("u-3", other)
+		if accept("u-3", overEighteen); w.known(t, "u-3").Proven || !w.known(t, "u-3").Doubt {
+			t.Errorf("two verified ages that contradict each other: %+v", w.known(t, "u-3"))
+		}
+	})
+}

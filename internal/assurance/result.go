@@ -67,9 +67,17 @@ func (r *Result) check() error {
 	return nil
 }
 
+// checkSource begins the source of what is highly effective.
+const checkSource = "check:"
+
 // source is who said it, as internal/age keeps statements: the latest of each
-// method stands.
-func (r *Result) source() string { return "check:" + string(r.Method) }
+// stands. What is not highly effective never takes the place of what is.
+func (r *Result) source() string {
+	if r.HighlyEffective() {
+		return checkSource + string(r.Method)
+	}
+	return "claim:" + string(r.Method)
+}
 
 // signal is the result as the account keeps it. What is not highly effective
 // can lower an age and never raise or prove one.
