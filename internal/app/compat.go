@@ -6,8 +6,12 @@ import "github.com/breakwater-project/breakwater/internal/compat"
 func (a *App) addCompat() {
 	compat.New(compat.Options{
 		Text:      func() compat.Text { return a.text.Load() },
-		Language:  func(string) string { return "" },
-		Languages: []string{"ar", "de", "en", "es", "fr", "hi", "it", "nl", "pl", "pt", "ru", "tr"}, // of the term banks
+		Languages: commentLanguages(),
 		Metrics:   a.watch.Metrics,
 	}).Routes(a.api)
+}
+
+// commentLanguages are those that there are terms in.
+func commentLanguages() []string {
+	return []string{"ar", "de", "en", "es", "fr", "hi", "it", "nl", "pl", "pt", "ru", "tr"}
 }

@@ -37,8 +37,8 @@ type Options struct {
 	// when the rules are read anew.
 	Text func() Text
 	// Language is the language of a text (ISO 639-1), "" where it can't be
-	// told with confidence.
-	Language func(text string) string
+	// told, and whether that is certain. The function Language unless set.
+	Language func(text string) (code string, sure bool)
 	// Languages are those that texts can be scored in.
 	Languages []string
 
@@ -48,13 +48,16 @@ type Options struct {
 // Endpoints are the drop-in endpoints.
 type Endpoints struct {
 	text      func() Text
-	language  func(string) string
+	language  func(string) (string, bool)
 	languages []string
 	metrics   *metrics
 }
 
 // New is the endpoints over what scores.
 func New(o Options) *Endpoints {
+	if o.Language == nil {
+		o.Language = Language
+	}
 	return &Endpoints{text: o.Text, language: o.Language, languages: o.Languages, metrics: newMetrics(o.Metrics)}
 }
 

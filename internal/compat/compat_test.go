@@ -62,12 +62,11 @@ func start(t *testing.T) *fixture {
 	})
 	compat.New(compat.Options{
 		Text: func() compat.Text { return f.scorer },
-		Language: func(of string) string {
-			language, _, _ := strings.Cut(of, ":")
-			if len(language) != 2 {
-				return ""
+		Language: func(of string) (string, bool) { // "xx: text" is surely in xx, "xx? text" may be
+			if len(of) < 4 || of[2] != ':' && of[2] != '?' {
+				return "", false
 			}
-			return language
+			return of[:2], of[2] == ':'
 		},
 		Languages: []string{"de", "en"}, Metrics: f.metrics,
 	}).Routes(f.api)

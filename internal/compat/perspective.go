@@ -231,7 +231,7 @@ var languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 // unless that, or one that the request names, can't be scored in: a low score
 // would say that there is no harm where nobody has looked.
 func (e *Endpoints) languagesOf(c *Commented, attributes []string) (detected []string, err error) {
-	if language := e.language(c.Comment.Text); language != "" {
+	if language, sure := e.language(c.Comment.Text); sure || slices.Contains(e.languages, language) {
 		detected = []string{language}
 	}
 	effective := c.Languages

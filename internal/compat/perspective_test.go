@@ -96,10 +96,12 @@ func TestAnalyze(t *testing.T) {
 			t.Errorf("%s: languages %v, token %q", name, got.Languages, got.ClientToken)
 		}
 	}
-	var got analysis
-	f.post(t, analyzePath, `{"comment":{"text":"de: insult"},"requestedAttributes":{"INSULT":{}}}`, &got)
-	if want := []string{"de"}; !cmp.Equal(want, got.Languages) || !cmp.Equal(want, got.Detected) {
-		t.Errorf("languages %v, detected %v", got.Languages, got.Detected)
+	for comment, want := range map[string][]string{"de: insult": {"de"}, "de? insult": {"de"}, "ja? insult": nil} {
+		var got analysis
+		f.post(t, analyzePath, fmt.Sprintf(`{"comment":{"text":%q},"requestedAttributes":{"INSULT":{}}}`, comment), &got)
+		if !cmp.Equal(want, got.Languages) || !cmp.Equal(want, got.Detected) {
+			t.Errorf("%s: languages %v, detected %v", comment, got.Languages, got.Detected)
+		}
 	}
 }
 
