@@ -225,21 +225,26 @@ func (a *Assurance) judge(ctx context.Context, tx *sql.Tx, s *Session, r *Result
 	return v, nil
 }
 
-// tell merges a verdict into the session's account. A highly effective check
-// is what clears the doubt that claims and behaviour raise (R33), and a
-// verified age the doubt of estimates; what others verified, or a guardian
-// says, stands beside it.
+// tell merges a verdict into the session's account.
 func (a *Assurance) tell(ctx context.Context, tx *sql.Tx, s *Session, r Result, v Verdict) error {
 	r.Ages = s.Profile.keeps(&r, v)
-	signal := r.signal(s.Profile.until(&r))
-	if v != Passed || !r.HighlyEffective() {
-		return a.opt.Accounts.Check(ctx, tx, s.Account, signal)
+	return a.merge(ctx, tx, s.Account, &r, s.Profile.until(&r))
+}
+
+// merge writes a result. A highly effective one that says how old somebody is
+// at least clears the doubt that claims and behaviour raise (R33), and a
+// verified age that of estimates; what others verified, or a guardian says,
+// stands beside it.
+func (a *Assurance) merge(ctx context.Context, tx *sql.Tx, account string, r *Result, until time.Time) error {
+	signal := r.signal(until)
+	if !r.HighlyEffective() || r.Ages.From == 0 {
+		return a.opt.Accounts.Check(ctx, tx, account, signal)
 	}
 	clears := []event.Basis{event.BasisNone, event.BasisDeclared, event.BasisInferred}
 	if r.Basis == event.BasisVerified {
 		clears = append(clears, event.BasisEstimated)
 	}
-	return a.opt.Accounts.Settle(ctx, tx, s.Account, signal, clears...)
+	return a.opt.Accounts.Settle(ctx, tx, account, signal, clears...)
 }
 
 // weigh takes away the level of a method that nobody has evidence for. What a
@@ -253,8 +258,8 @@ func (a *Assurance) weigh(r *Result) {
 // lasting is for how long a statement holds that names no end.
 const lasting = 365 * 24 * time.Hour
 
-// Merge merges a result into an account without a session: what a device or a
-// store says, a doubt, a decision on appeal.
+// Merge merges a result into an account without a session: what a token proves,
+// a device or a store says, or a doubt.
 func (a *Assurance) Merge(ctx context.Context, account string, r Result) error {
 	if err := r.check(); err != nil {
 		return err
@@ -265,7 +270,7 @@ func (a *Assurance) Merge(ctx context.Context, account string, r Result) error {
 		until = Day(r.CheckedOn).Add(lasting)
 	}
 	err := a.opt.DB.Tx(ctx, func(tx *sql.Tx) error {
-		if err := a.opt.Accounts.Check(ctx, tx, account, r.signal(until)); err != nil {
+		if err := a.merge(ctx, tx, account, &r, until); err != nil {
 			return err
 		}
 		return a.count(ctx, tx, "", string(r.Method), "merged")

@@ -42,10 +42,17 @@ const context = {
 
 async function newKey() {
   const { privateKey } = await jose.generateKeyPair('ES256', { extractable: true })
-  return { ...(await jose.exportJWK(privateKey)), alg: 'ES256' }
+  const jwk = await jose.exportJWK(privateKey)
+  for (const part of ['x', 'y', 'd']) keep(jose.base64url.decode(jwk[part]))
+  return { ...jwk, alg: 'ES256' }
 }
 
 const publicOf = ({ d, ...jwk }) => jwk
+
+// secrets are what says who the person is, or would link one answer with
+// another: none of it may be found anywhere later. They are printed as hex.
+const secrets = []
+const keep = (bytes) => secrets.push(Buffer.from(bytes).toString('hex'))
 
 // presentMdoc issues a document and discloses of it what was asked for.
 async function presentMdoc(transcript) {
@@ -69,10 +76,14 @@ async function presentMdoc(transcript) {
   const deviceRequest = DeviceRequest.create({
     docRequests: [DocRequest.create({ itemsRequest: ItemsRequest.create({ docType: type, namespaces: { [namespace]: asked } }) })],
   })
-  return DeviceResponse.createWithDeviceRequest(
+  const response = await DeviceResponse.createWithDeviceRequest(
     { deviceRequest, issuerSigned: [issued], sessionTranscript: transcript, signature: { signingKey: CoseKey.fromJwk(device) } },
     context,
   )
+  const encoded = response.encode()
+  keep(encoded.subarray(-80, -16)) // of the device's signature
+  keep(issued.issuerAuth.signature)
+  return response
 }
 
 // presentSDJWT issues a credential and discloses all of its ages.
@@ -91,7 +102,9 @@ async function presentSDJWT(audience, nonce) {
   )
   const disclose = { age_equal_or_over: Object.fromEntries(Object.keys(over).map((age) => [age, true])) }
   for (const name of Object.keys(also)) disclose[name] = true
-  return sdjwt.present(credential, disclose, { kb: { payload: { iat: now, aud: audience, nonce } } })
+  const presented = await sdjwt.present(credential, disclose, { kb: { payload: { iat: now, aud: audience, nonce } } })
+  for (const jwt of [presented.split('~')[0], presented.split('~').at(-1)]) keep(jose.base64url.decode(jwt.split('.')[2]))
+  return presented
 }
 
 const client = new Openid4vpClient({
@@ -213,4 +226,4 @@ async function byAPI({ protocol, data, answer, origin, signed_for = origin }) {
 }
 
 const response = task.link ? await byLink(task.link) : await byAPI(task.api)
-console.log(JSON.stringify({ status: response.status, body: await response.text() }))
+console.log(JSON.stringify({ status: response.status, body: await response.text(), secrets }))

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,14 +33,34 @@ const pid = "urn:eudi:pid:1"
 // world is a running server that trusts an issuer, and that issuer.
 type world struct {
 	*app.Temporary
-	issuer *wallettest.Issuer
-	log    *bytes.Buffer
+	issuer  *wallettest.Issuer
+	log     *lines
+	data    string   // its folder
+	secrets [][]byte // what the wallet's answers had in them
+}
+
+// lines is a log that many write.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func start(t *testing.T, change func(*config.Config)) *world {
 	t.Helper()
 	needs(t)
-	w := &world{issuer: wallettest.NewIssuer(t, time.Now()), log: &bytes.Buffer{}}
+	w := &world{issuer: wallettest.NewIssuer(t, time.Now()), log: &lines{}}
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.issuer.Root.Raw})
 	if err := os.WriteFile(roots, text, 0o600); err != nil {
@@ -47,10 +69,14 @@ func start(t *testing.T, change func(*config.Config)) *world {
 	server, err := app.StartTemporary(context.WithoutCancel(t.Context()), func(c *config.Config) {
 		c.Age.AVRoots, c.Age.MDLRoots, c.Age.CredentialIssuers = []string{roots}, []string{roots}, []string{roots}
 		c.Age.Origins = []string{"https://platform.example"}
+		if err := c.Log.Level.UnmarshalText([]byte("DEBUG")); err != nil {
+			t.Error(err)
+		}
+		w.data = c.Data
 		if change != nil {
 			change(c)
 		}
-	}, app.Options{})
+	}, app.Options{Log: w.log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,11 +219,19 @@ func (w *world) wallet(t *testing.T, task object) (int, object) {
 		t.Fatalf("wallet: %v\n%s", err, stderr.String())
 	}
 	var got struct {
-		Status int
-		Body   string
+		Status  int
+		Body    string
+		Secrets []string
 	}
 	if err := json.Unmarshal(out, &got); err != nil {
 		t.Fatalf("wallet: %v: %s", err, out)
+	}
+	for _, text := range got.Secrets {
+		b, err := hex.DecodeString(text)
+		if err != nil || len(b) < 16 {
+			t.Fatalf("secret %q: %v", text, err)
+		}
+		w.secrets = append(w.secrets, b)
 	}
 	var o object
 	if err := json.Unmarshal([]byte(got.Body), &o); err != nil {
