@@ -274,6 +274,18 @@ func (a *application) finish(ctx context.Context) error {
 	return nil
 }
 
+// NameOf is what an entry with these hashes and without an id is called.
+func (s *Banks) NameOf(h Hashes) (string, error) {
+	k, err := s.read.read(h)
+	if err == nil && k.empty() {
+		err = errNoHash
+	}
+	if err != nil {
+		return "", invalid("hash", err)
+	}
+	return k.name(), nil
+}
+
 // Entry is one entry of a bank.
 func (s *Banks) Entry(ctx context.Context, bank, id string) (Entry, error) {
 	b, err := bankByName(ctx, s.db.Read, bank)

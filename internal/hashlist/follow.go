@@ -113,6 +113,29 @@ func (l *Lists) Ready(ctx context.Context) error {
 // Loaded reports whether there is an index.
 func (l *Lists) Loaded() bool { return l.index.Load() != nil }
 
+// Has reports whether there is a bank of that name, as the index knows it.
+func (l *Lists) Has(bank string) bool {
+	banks := l.banks.Load()
+	if banks == nil {
+		return false
+	}
+	for _, b := range *banks {
+		if Key(b.Name) == Key(bank) {
+			return true
+		}
+	}
+	return false
+}
+
+// Size is how many hashes of a kind the index has; of VPDQ, frames.
+func (l *Lists) Size(kind Kind) int {
+	x := l.index.Load()
+	if x == nil {
+		return 0
+	}
+	return x.size(kind)
+}
+
 // Close ends the following of the database and keeps a snapshot.
 func (l *Lists) Close() error {
 	l.stop()
@@ -222,7 +245,7 @@ func (l *Lists) loadNow(ctx context.Context) (*index, int64, error) {
 // wasteful reports whether so much of an index is of banks that are gone that
 // it is better made anew.
 func (l *Lists) wasteful(x *index) bool {
-	return l.stale > 100_000 && 4*l.stale > int64(x.near.Len()+x.frames.Len()+x.exact.len())
+	return l.stale > 100_000 && 4*l.stale > int64(x.total())
 }
 
 func (l *Lists) readBanks(ctx context.Context) error {

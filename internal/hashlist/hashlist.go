@@ -143,6 +143,7 @@ type Query struct {
 	Banks       []string // only these; all if none is named
 	Seed        string   // of the choice by Ratio; what is looked for, unless set
 	Everything  bool     // as if each bank's Ratio were 1
+	Disabled    bool     // also entries that are denied or disabled
 	Limit       int      // matches at most, the nearest; DefaultLimit unless set
 }
 

@@ -1,6 +1,7 @@
 package hashlist
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -12,13 +13,39 @@ import (
 type index struct {
 	near    *hamming.Index // PDQ hashes
 	frames  *hamming.Index // frames of videos
-	exact   *digests
+	exact   [len(exactKinds)]*digests
 	numbers *numbers
 	seq     int64 // changes up to this are in it; of the follower alone
 }
 
 func newIndex() *index {
-	return &index{near: hamming.New(), frames: hamming.New(), exact: new(digests), numbers: new(numbers)}
+	x := &index{near: hamming.New(), frames: hamming.New(), numbers: new(numbers)}
+	for i := range x.exact {
+		x.exact[i] = new(digests)
+	}
+	return x
+}
+
+// size is how many hashes of a kind there are; of VPDQ, frames.
+func (x *index) size(kind Kind) int {
+	switch kind {
+	case PDQ:
+		return x.near.Len()
+	case VPDQ:
+		return x.frames.Len()
+	}
+	if i := slices.Index(exactKinds[:], kind); i >= 0 {
+		return x.exact[i].len()
+	}
+	return 0
+}
+
+// total is how many hashes there are.
+func (x *index) total() (n int) {
+	for _, kind := range allKinds {
+		n += x.size(kind)
+	}
+	return n
 }
 
 // word is what the index knows of a number: its entry's bank, and whether it
@@ -83,9 +110,9 @@ func (n *numbers) disabledUntil(number uint32) int64 {
 	return n.until[number]
 }
 
-// matches reports whether the entry with this word may match at a time.
-func (n *numbers) matches(number uint32, w word, now int64) bool {
-	if w&live == 0 || w&denied != 0 {
+// enabled reports whether the entry with this word may match at a time.
+func (n *numbers) enabled(number uint32, w word, now int64) bool {
+	if w&denied != 0 {
 		return false
 	}
 	return w&disabled == 0 || n.disabledUntil(number) <= now
@@ -136,9 +163,9 @@ func wordOf(e *entryRow) word {
 }
 
 func (in *intake) learn(k *known, number uint32) {
-	for _, sum := range k.exact {
+	for i, sum := range k.exact {
 		if sum != nil {
-			in.x.exact.add(sum, number)
+			in.x.exact[i].add(sum, number)
 		}
 	}
 	if k.pdq != nil {
@@ -154,9 +181,9 @@ func (in *intake) learn(k *known, number uint32) {
 
 func (in *intake) forget(k *known, number uint32) {
 	in.end() // it may have been learnt just now
-	for _, sum := range k.exact {
+	for i, sum := range k.exact {
 		if sum != nil {
-			in.x.exact.remove(sum, number)
+			in.x.exact[i].remove(sum, number)
 		}
 	}
 	if k.pdq != nil {

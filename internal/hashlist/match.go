@@ -60,6 +60,7 @@ type search struct {
 	known known
 	codes []hamming.Code // the picture's, and turned
 	limit *int           // in place of banks' distances
+	all   bool           // also what is denied or disabled
 	now   int64
 
 	guilty, innocent nearest
@@ -71,7 +72,7 @@ func (l *Lists) search(q Query) (*search, error) {
 	if err != nil {
 		return nil, invalid("hash", err)
 	}
-	s := &search{known: k, limit: q.MaxDistance, now: l.now().UnixMicro()}
+	s := &search{known: k, limit: q.MaxDistance, all: q.Disabled, now: l.now().UnixMicro()}
 	if k.pdq != nil {
 		s.codes = append(s.codes, *k.pdq)
 	}
@@ -182,7 +183,7 @@ type hit struct {
 func (s *search) run(ctx context.Context) error {
 	for i, sum := range s.known.exact {
 		if sum != nil {
-			s.x.exact.find(sum, func(number uint32) { s.hit(number, uint8(i), 0, 0) })
+			s.x.exact[i].find(sum, func(number uint32) { s.hit(number, uint8(i), 0, 0) })
 		}
 	}
 	radius := -1
@@ -216,7 +217,7 @@ func (s *search) hit(number uint32, kind uint8, distance int, share int) {
 func (s *search) matching(number uint32, distance int) *bankRow {
 	w := s.x.numbers.get(number)
 	b := s.banks[w.bank()]
-	if b == nil || distance > s.distance(b) || !s.x.numbers.matches(number, w, s.now) {
+	if b == nil || w&live == 0 || distance > s.distance(b) || !s.all && !s.x.numbers.enabled(number, w, s.now) {
 		return nil
 	}
 	return b
@@ -338,7 +339,7 @@ func (l *Lists) verify(ctx context.Context, s *search, hits []hit) ([]found, err
 // confirms reports whether an entry, as the database has it, is what the
 // index took it for.
 func (s *search) confirms(h hit, row *entryRow) bool {
-	if row.removed.Valid || verdicts[row.verdict] == Denied || row.until.Valid && row.until.Int64 > s.now {
+	if row.removed.Valid || !s.all && (verdicts[row.verdict] == Denied || row.until.Valid && row.until.Int64 > s.now) {
 		return false
 	}
 	if int(h.kind) >= pdqKind { // the hashes of a number never change

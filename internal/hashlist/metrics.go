@@ -21,7 +21,7 @@ func newMetrics(m *telemetry.Metrics, l *Lists) *metrics {
 		if x == nil {
 			return 0
 		}
-		return float64(x.near.Len() + x.frames.Len() + x.exact.len())
+		return float64(x.total())
 	})
 	return &metrics{
 		queries:     m.Counter("hashlist", "queries", "total", "Pictures, videos and addresses that were looked for.").WithLabelValues(),

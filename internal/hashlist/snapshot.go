@@ -23,7 +23,7 @@ import (
 //
 //	length of the head   uint32
 //	head                 JSON
-//	digests              as digests.writeTo writes them
+//	digests              of each exact kind, as digests.writeTo writes them
 //	words                uint32 each, of the numbers from 0 on
 //	checksum             uint32, the CRC-32C of all before
 //
@@ -121,8 +121,10 @@ func (x *index) writeRest(w io.Writer, database string) error {
 	if _, err := out.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...)); err != nil {
 		return err
 	}
-	if err := x.exact.writeTo(out); err != nil {
-		return err
+	for _, table := range x.exact {
+		if err := table.writeTo(out); err != nil {
+			return err
+		}
 	}
 	words := make([]byte, 0, 4*blockSize)
 	for _, b := range blocks {
@@ -200,8 +202,10 @@ func (x *index) readRest(path string, s state) error {
 		return errSnapshot
 	}
 	rest := &remainder{body[size:]}
-	if err := x.exact.readFrom(rest); err != nil {
-		return err
+	for _, table := range x.exact {
+		if err := table.readFrom(rest); err != nil {
+			return err
+		}
 	}
 	return x.readWords(rest.b, h)
 }
