@@ -144,7 +144,7 @@ func TestParseChallengeRefuses(t *testing.T) {
 
 func TestNewChallengeRefuses(t *testing.T) {
 	long := strings.Repeat("a", math.MaxUint16)
-	for name, make := range map[string]func() (agetoken.Challenge, error){
+	for name, build := range map[string]func() (agetoken.Challenge, error){
 		"no issuer":           func() (agetoken.Challenge, error) { return agetoken.NewChallenge("", nil) },
 		"issuer too long":     func() (agetoken.Challenge, error) { return agetoken.NewChallenge(long+"a", nil) },
 		"comma in an origin":  func() (agetoken.Challenge, error) { return agetoken.NewChallenge("a", nil, "b,c") },
@@ -153,7 +153,7 @@ func TestNewChallengeRefuses(t *testing.T) {
 		"origins too long":    func() (agetoken.Challenge, error) { return agetoken.NewChallenge("a", nil, long, "b") },
 		"short context":       func() (agetoken.Challenge, error) { return agetoken.NewChallenge("a", []byte{1}) },
 	} {
-		if _, err := make(); !errors.Is(err, agetoken.ErrFormat) {
+		if _, err := build(); !errors.Is(err, agetoken.ErrFormat) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -79,11 +79,11 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	}
 	fmt.Fprintf(out, "The platform asks for a token of %s.\n", offers[0].Challenge.Issuer())
 	for range 2 {
-		resp, err := ask(ctx, platform, agetoken.Authorization(tokens[0]))
+		status, header, err := ask(ctx, platform, agetoken.Authorization(tokens[0]))
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "The device sends the first token: %d %s\n", resp.StatusCode, resp.Header.Get("Age-Proof"))
+		fmt.Fprintf(out, "The device sends the first token: %d %s\n", status, header.Get("Age-Proof"))
 	}
 	return nil
 }
@@ -101,11 +101,11 @@ func makeKeys(ctx context.Context, cfg *config.Config) error {
 // challenged asks without a token until the platform knows the issuer's keys.
 func challenged(ctx context.Context, platform *app.Temporary) ([]agetoken.Offer, error) {
 	for range time.Tick(100 * time.Millisecond) {
-		resp, err := ask(ctx, platform, "")
+		_, header, err := ask(ctx, platform, "")
 		if err != nil {
 			return nil, err
 		}
-		offers, err := agetoken.ParseWWWAuthenticate(resp.Header.Get("WWW-Authenticate"))
+		offers, err := agetoken.ParseWWWAuthenticate(header.Get("WWW-Authenticate"))
 		if err != nil || len(offers) > 0 {
 			return offers, err
 		}
@@ -113,15 +113,15 @@ func challenged(ctx context.Context, platform *app.Temporary) ([]agetoken.Offer,
 	return nil, ctx.Err()
 }
 
-func ask(ctx context.Context, platform *app.Temporary, authorization string) (*http.Response, error) {
+func ask(ctx context.Context, platform *app.Temporary, authorization string) (status int, header http.Header, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, platform.URL()+"/v1/age/tokens/gate", nil)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	req.Header.Set("Authorization", authorization)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return resp, resp.Body.Close()
+	return resp.StatusCode, resp.Header, resp.Body.Close()
 }

@@ -27,11 +27,11 @@ func prepareInserts(ctx context.Context, d *db.DB) (*inserts, error) {
 		for i := range values {
 			values[i] = "(" + db.Params(2*i+1, 2) + ")"
 		}
-		text := `INSERT INTO token_spent (epoch, nullifier) VALUES ` + strings.Join(values, ",") + ` ON CONFLICT DO NOTHING`
+		text := `INSERT INTO token_spent (epoch, nullifier) VALUES ` + strings.Join(values, ",") + ` ON CONFLICT DO NOTHING` //nolint:gosec // placeholders
 		if rows > 1 {
 			text += ` RETURNING epoch, nullifier`
 		}
-		//nolint:gosec,sqlclosecheck // constants and placeholders; close closes it
+		//nolint:sqlclosecheck // close closes it
 		stmt, err := d.Write.PrepareContext(ctx, text)
 		if err != nil {
 			return nil, errors.Join(err, in.close())
@@ -44,11 +44,11 @@ func prepareInserts(ctx context.Context, d *db.DB) (*inserts, error) {
 // insert writes what is not there yet, and takes errSpent from that.
 func (in *inserts) insert(ctx context.Context, tx *sql.Tx, list []*spending) error {
 	stmts := make([]*sql.Stmt, len(in.stmts)) // the transaction closes them
-	for i, size := 0, 0; len(list) > 0; list = list[size:] {
+	for i := 0; len(list) > 0; {
 		for in.sizes[i] > len(list) {
 			i++
 		}
-		size = in.sizes[i]
+		size := in.sizes[i]
 		if stmts[i] == nil {
 			stmts[i] = tx.StmtContext(ctx, in.stmts[i])
 		}
@@ -59,6 +59,7 @@ func (in *inserts) insert(ctx context.Context, tx *sql.Tx, list []*spending) err
 		if err := insert(ctx, stmts[i], list[:size]); err != nil {
 			return err
 		}
+		list = list[size:]
 	}
 	return nil
 }
