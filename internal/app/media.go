@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/media"
@@ -15,17 +16,21 @@ import (
 	"github.com/breakwater-project/breakwater/internal/hashlist/exchange"
 )
 
-// mediaDetector looks for what the banks know of media and links.
-func (a *App) mediaDetector(*text.Detector) []detect.Detector {
+// mediaDetectors look for what the banks know of media and links.
+func (a *App) mediaDetectors(*text.Detector) []detect.Detector {
 	var fetcher *media.Fetcher
 	if hosts := a.cfg.Media.FetchHosts; len(hosts) > 0 {
 		fetcher = media.NewFetcher(hosts, int64(a.cfg.Media.FetchBytes))
 	}
-	return []detect.Detector{media.New(media.Options{
-		Matcher: &matcher{lists: a.Lists, hasher: a.Hasher},
-		Links:   link.New(&link.Banks{}).Links, // it finds links; of hosts it need not know any
-		Fetcher: fetcher,
-	})}
+	m := &matcher{lists: a.Lists, hasher: a.Hasher}
+	finder := link.New(&link.Banks{}) // of hosts it need not know any
+	links := func(ev *event.Event) []string {
+		if some, err := m.anyBanks(context.Background()); err == nil && !some {
+			return nil // so they need not be found
+		}
+		return finder.Links(ev)
+	}
+	return []detect.Detector{media.New(m, fetcher), media.NewLinks(m, links)}
 }
 
 // matcher lets the media detector look into the banks.

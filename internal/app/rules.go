@@ -13,6 +13,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/media"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/detect/text/model"
 	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/policies"
@@ -27,7 +28,7 @@ type Rules struct {
 
 // LoadRules reads the bundle in a folder, or the default bundle where dir is
 // "". Term and host banks come from the folder's terms/ and hosts/, or are the
-// shipped ones where it has none. The error lists every fault with its file,
+// shipped ones where it has none, and so does the text model, from text.model. The error lists every fault with its file,
 // line and column. Each of more adds detectors, given the one of texts.
 func LoadRules(dir string, everywhere []string, options detect.Options, more ...func(*text.Detector) []detect.Detector) (*Rules, error) {
 	var operator fs.FS
@@ -42,7 +43,7 @@ func LoadRules(dir string, everywhere []string, options detect.Options, more ...
 	if err := errors.Join(termsErr, hostsErr); err != nil {
 		return nil, err
 	}
-	words, err := text.New(terms)
+	words, err := openText(operator, terms)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,29 @@ func LoadRules(dir string, everywhere []string, options detect.Options, more ...
 		return nil, err
 	}
 	return &Rules{Bundle: bundle, Detect: set, Text: words}, nil
+}
+
+// modelFile is an operator's own text model in the folder of the bundle, as
+// `breakwater text train` writes it.
+const modelFile = "text.model"
+
+// openText puts the operator's own model beside the terms, or the shipped one.
+func openText(operator fs.FS, terms *term.Banks) (*text.Detector, error) {
+	if operator == nil {
+		return text.New(terms)
+	}
+	data, err := fs.ReadFile(operator, modelFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return text.New(terms)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("text: %w", err)
+	}
+	m, err := model.Read(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", modelFile, err)
+	}
+	return text.NewWith(terms, m)
 }
 
 // bank is the operator's own folder of banks, or the shipped one.
@@ -91,5 +115,5 @@ func (a *App) loadRules() (*Rules, error) {
 				failures.WithLabelValues(detector).Inc()
 			}
 		},
-	}, a.judgeDetector, a.mediaDetector)
+	}, a.judgeDetector, a.mediaDetectors)
 }

@@ -142,7 +142,7 @@ func TestMediaThatComeAsAnAddress(t *testing.T) {
 		}
 		fmt.Fprint(w, "bytes")
 	})
-	d := New(Options{Matcher: bytesOnly{}, Fetcher: f})
+	d := New(bytesOnly{}, f)
 	look := func(m event.Media) string {
 		signals, err := d.Detect(t.Context(), &event.Event{Content: event.Content{Media: []event.Media{m}}})
 		var names []string

@@ -30,9 +30,9 @@ const (
 // Topics lists the topics.
 func Topics() []Topic { return []Topic{CSAM, Intimate, Listed, Terrorism} }
 
-// Signals besides those of topics: media.<topic> and link.<topic> for a match
-// that stands, media.<topic>_review and link.<topic>_review for one that a
-// person has to look at first.
+// Signals of media besides those of topics. Of a topic there are media.<topic>
+// and link.<topic> for a match that stands, and both with _review for one that
+// a person has to look at first.
 const (
 	// SignalInnocent says that something matched which is known to be harmless.
 	SignalInnocent = "media.innocent"
@@ -77,101 +77,91 @@ type Matcher interface {
 	Match(ctx context.Context, item Item) (Known, error)
 }
 
-// Signals lists every signal, sorted.
+// Signals lists the signals of both detectors, sorted.
 func Signals() []string {
-	signals := []string{SignalInnocent, SignalLowQuality, SignalUnreadable, SignalUnseen}
-	for _, topic := range Topics() {
-		for _, what := range []string{"link.", "media."} {
-			signals = append(signals, what+string(topic), what+string(topic)+"_review")
-		}
-	}
+	signals := slices.Concat(new(Detector).Signals(), new(LinkDetector).Signals())
 	slices.Sort(signals)
 	return signals
 }
 
-// Options of New.
-type Options struct {
-	Matcher Matcher
-	// Links gives the links of an event, those in its text too.
-	Links func(*event.Event) []string
-	// Fetcher gets media that come as an address only; nil gets none.
-	Fetcher *Fetcher
+func topicSignals(what string, more ...string) []string {
+	for _, topic := range Topics() {
+		more = append(more, what+"."+string(topic), what+"."+string(topic)+"_review")
+	}
+	slices.Sort(more)
+	return more
 }
 
-// Detector gives the signals. It is safe for concurrent use.
-type Detector struct{ o Options }
+// version is of how the detectors look. What the banks know changes all the
+// time, and is named by each match.
+const version = "1"
 
-// New makes a detector.
-func New(o Options) *Detector { return &Detector{o} }
+// Detector gives the signals of media. It is safe for concurrent use.
+type Detector struct {
+	matcher Matcher
+	fetcher *Fetcher
+}
+
+// New makes a detector. The fetcher gets media that come as an address only;
+// nil gets none.
+func New(m Matcher, f *Fetcher) *Detector { return &Detector{m, f} }
 
 // Name is "media".
 func (d *Detector) Name() string { return "media" }
 
-// Version is of how it looks; what the banks know changes all the time, and is
-// named by each match.
-func (d *Detector) Version() string { return "1" }
+// Version is of how it looks.
+func (d *Detector) Version() string { return version }
 
-// Signals lists the signals, sorted.
-func (d *Detector) Signals() []string { return Signals() }
+// Signals lists the signals of media, sorted.
+func (d *Detector) Signals() []string {
+	return topicSignals("media", SignalInnocent, SignalLowQuality, SignalUnreadable, SignalUnseen)
+}
 
-// atOnce bounds how many items of one event are looked at at once. How many
+// atOnce bounds how many media of one event are looked at at once. How many
 // pictures are decoded at once, of all events, is the matcher's to bound.
 const atOnce = 4
 
-// Detect looks at each medium and link. If it could not look at one, it says
-// nothing of any: all of its signals are missing.
+// Detect looks at each medium. If it could not look at one, it says nothing of
+// any: all of its signals are missing.
 func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
-	var links []string
-	if d.o.Links != nil {
-		links = d.o.Links(ev)
-	}
-	n := len(ev.Content.Media) + len(links)
-	if n == 0 {
-		return nil, nil
-	}
-	found := make([]answer, n)
+	found := make([]answer, len(ev.Content.Media))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
 	for i := range found {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if i < len(ev.Content.Media) {
-				found[i] = d.medium(ctx, i, &ev.Content.Media[i])
-			} else {
-				j := i - len(ev.Content.Media)
-				found[i] = d.link(ctx, j, links[j])
-			}
+			found[i] = d.look(ctx, &ev.Content.Media[i])
 		})
 	}
 	wg.Wait()
 	var sum tally
-	for _, a := range found {
+	for i, a := range found {
 		if a.err != nil {
 			return nil, a.err
 		}
-		sum.add(a)
+		sum.add("media", fmt.Sprintf("content.media[%d]", i), a.known)
+		if !a.seen {
+			sum.signal(SignalUnseen)
+		}
 	}
 	return sum.signals(), nil
 }
 
-// answer is what was found of one item.
+// answer is what was found of one medium.
 type answer struct {
-	what  string // "media" or "link"
-	place string // in the event
 	known Known
 	seen  bool
 	err   error
 }
 
-func (d *Detector) medium(ctx context.Context, i int, m *event.Media) answer {
-	a := answer{what: "media", place: fmt.Sprintf("content.media[%d]", i)}
+func (d *Detector) look(ctx context.Context, m *event.Media) (a answer) {
 	item := Item{Data: m.Data, SHA256: m.SHA256, PDQ: m.PDQ}
 	hashed := m.SHA256 != "" || m.PDQ != ""
-	if len(item.Data) == 0 && d.o.Fetcher.May(m.URL) {
+	if len(item.Data) == 0 && d.fetcher.May(m.URL) {
 		// What can't be fetched is judged by the platform's hashes, if it
 		// gives any.
-		if item.Data, a.err = d.o.Fetcher.Fetch(ctx, m.URL); a.err != nil && !hashed {
+		if item.Data, a.err = d.fetcher.Fetch(ctx, m.URL); a.err != nil && !hashed {
 			return a
 		}
 	}
@@ -179,39 +169,64 @@ func (d *Detector) medium(ctx context.Context, i int, m *event.Media) answer {
 		return a
 	}
 	a.seen = true
-	a.known, a.err = d.o.Matcher.Match(ctx, item)
+	a.known, a.err = d.matcher.Match(ctx, item)
 	return a
 }
 
-func (d *Detector) link(ctx context.Context, i int, link string) answer {
-	a := answer{what: "link", place: fmt.Sprintf("link[%d]", i), seen: true}
-	a.known, a.err = d.o.Matcher.Match(ctx, Item{Link: link})
-	return a
+// LinkDetector gives the signals of links. It is another than that of media,
+// since it needs no time: what holds up pictures must not hold up words.
+type LinkDetector struct {
+	matcher Matcher
+	links   func(*event.Event) []string
+}
+
+// NewLinks makes a detector; links gives those of an event.
+func NewLinks(m Matcher, links func(*event.Event) []string) *LinkDetector {
+	return &LinkDetector{m, links}
+}
+
+// Name is "known-link".
+func (d *LinkDetector) Name() string { return "known-link" }
+
+// Version is of how it looks.
+func (d *LinkDetector) Version() string { return version }
+
+// Signals lists the signals of links, sorted.
+func (d *LinkDetector) Signals() []string { return topicSignals("link") }
+
+// Detect looks at each link.
+func (d *LinkDetector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
+	var sum tally
+	for i, link := range d.links(ev) {
+		known, err := d.matcher.Match(ctx, Item{Link: link})
+		if err != nil {
+			return nil, err
+		}
+		sum.add("link", fmt.Sprintf("link[%d]", i), Known{Matches: known.Matches})
+	}
+	return sum.signals(), nil
 }
 
 // tally is the signals of one event.
 type tally struct{ byName map[string]*decision.Signal }
 
-func (t *tally) add(a answer) {
-	for _, m := range a.known.Matches {
-		name := a.what + "." + string(m.Topic)
+func (t *tally) add(what, place string, known Known) {
+	for _, m := range known.Matches {
+		name := what + "." + string(m.Topic)
 		if m.Review {
 			name += "_review"
 		}
-		m.Place = a.place
+		m.Place = place
 		s := t.signal(name)
 		s.Matches = append(s.Matches, m.Match)
 	}
-	if !a.seen {
-		t.signal(SignalUnseen)
-	}
-	if a.known.Innocent {
+	if known.Innocent {
 		t.signal(SignalInnocent)
 	}
-	if a.known.Unreadable {
+	if known.Unreadable {
 		t.signal(SignalUnreadable)
 	}
-	if a.known.LowQuality {
+	if known.LowQuality {
 		t.signal(SignalLowQuality)
 	}
 }

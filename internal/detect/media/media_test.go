@@ -49,9 +49,7 @@ var known = banks{
 
 func links(ev *event.Event) []string { return ev.Content.Links }
 
-func detector(m media.Matcher) *media.Detector {
-	return media.New(media.Options{Matcher: m, Links: links})
-}
+func detector(m media.Matcher) *media.Detector { return media.New(m, nil) }
 
 func images(data ...string) *event.Event {
 	ev := &event.Event{Type: event.ContentCreate}
@@ -63,6 +61,7 @@ func images(data ...string) *event.Event {
 
 func TestContract(t *testing.T) {
 	detecttest.Run(t, detector(known), images("abuse"), images("blank", "doubted"))
+	detecttest.Run(t, media.NewLinks(known, links), &event.Event{Content: event.Content{Links: []string{"https://listed.example/x"}}})
 }
 
 func TestSignals(t *testing.T) {
@@ -98,6 +97,9 @@ func TestSignals(t *testing.T) {
 		}},
 	} {
 		got, err := detector(known).Detect(t.Context(), &tt.event)
+		if len(tt.event.Content.Links) > 0 {
+			got, err = media.NewLinks(known, links).Detect(t.Context(), &tt.event)
+		}
 		if diff := cmp.Diff(tt.want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
 		}
@@ -114,12 +116,12 @@ func (failing) Match(context.Context, media.Item) (media.Known, error) {
 // What could not be looked at makes all signals missing: 0 would say that it
 // was looked at.
 func TestFailuresAreMissingSignals(t *testing.T) {
-	set, err := detect.New([]detect.Detector{detector(failing{})}, detect.Options{})
+	set, err := detect.New([]detect.Detector{detector(failing{}), media.NewLinks(failing{}, links)}, detect.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	result := set.Run(t.Context(), images("abuse"), []string{"media.csam", "link.csam"})
-	if len(result.Missing) != 2 || len(result.Signals) != 0 {
+	if len(result.Missing) != 1 || result.Missing[0].Signal != "media.csam" || len(result.Signals) != 0 {
 		t.Errorf("%+v", result)
 	}
 	if result := set.Run(t.Context(), images(), []string{"media.csam"}); len(result.Missing) != 0 {
