@@ -98,7 +98,7 @@ func standalone(frame []byte, size image.Point) ([]byte, error) {
 	file := append(make([]byte, 0, len(frame)+64), "RIFF\x00\x00\x00\x00WEBP"...)
 	chunk := func(id string, body []byte) {
 		file = append(file, id...)
-		file = binary.LittleEndian.AppendUint32(file, uint32(len(body))) //nolint:gosec // a part of a file that was measured
+		file = binary.LittleEndian.AppendUint32(file, uint32(len(body)))
 		file = append(file, body...)
 		if len(body)%2 == 1 {
 			file = append(file, 0)
@@ -115,7 +115,7 @@ func standalone(frame []byte, size image.Point) ([]byte, error) {
 			chunk(id, body)
 		case "VP8 ", "VP8L":
 			chunk(id, body)
-			binary.LittleEndian.PutUint32(file[4:], uint32(len(file)-8)) //nolint:gosec // as above
+			binary.LittleEndian.PutUint32(file[4:], uint32(len(file)-8))
 			return file, nil
 		}
 	}

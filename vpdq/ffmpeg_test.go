@@ -110,21 +110,24 @@ func TestLimits(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, test := range map[string]struct {
-		ctx    context.Context
 		limits vpdq.Limits
 		want   error
 		frames int
 	}{
-		"none":      {t.Context(), vpdq.Limits{}, nil, 30},
-		"at them":   {t.Context(), vpdq.Limits{Bytes: int64(len(video)), Pixels: 160 * 120, Frames: 30}, nil, 30},
-		"bytes":     {t.Context(), vpdq.Limits{Bytes: int64(len(video)) - 1}, picture.ErrLimit, 0},
-		"pixels":    {t.Context(), vpdq.Limits{Pixels: 160*120 - 1}, picture.ErrLimit, 0},
-		"frames":    {t.Context(), vpdq.Limits{Frames: 29}, picture.ErrLimit, 29},
-		"time":      {t.Context(), vpdq.Limits{Time: 1}, picture.ErrLimit, 0},
-		"cancelled": {ended, vpdq.Limits{}, context.Canceled, 0},
+		"none":      {vpdq.Limits{}, nil, 30},
+		"at them":   {vpdq.Limits{Bytes: int64(len(video)), Pixels: 160 * 120, Frames: 30}, nil, 30},
+		"bytes":     {vpdq.Limits{Bytes: int64(len(video)) - 1}, picture.ErrLimit, 0},
+		"pixels":    {vpdq.Limits{Pixels: 160*120 - 1}, picture.ErrLimit, 0},
+		"frames":    {vpdq.Limits{Frames: 29}, picture.ErrLimit, 29},
+		"time":      {vpdq.Limits{Time: 1}, picture.ErrLimit, 0},
+		"cancelled": {vpdq.Limits{}, context.Canceled, 0},
 	} {
 		f := vpdq.FFmpeg{Limits: test.limits}
-		v, err := f.HashBytes(test.ctx, video, 0)
+		ctx := t.Context()
+		if name == "cancelled" {
+			ctx = ended
+		}
+		v, err := f.HashBytes(ctx, video, 0)
 		if !errors.Is(err, test.want) || len(v.Frames) != test.frames {
 			t.Errorf("%s: %d frames, %v", name, len(v.Frames), err)
 		}
@@ -207,7 +210,7 @@ func fake(t *testing.T, ffprobe, ffmpeg string) string {
 	}
 	folder := t.TempDir()
 	for name, script := range map[string]string{"ffprobe": ffprobe, "ffmpeg": ffmpeg} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -76,7 +76,7 @@ func (h *heif) grid(meta *meta, tiles int) error {
 	b.number(1)
 	size := 2 << (b.number(1) & 1)
 	h.rows, h.columns = int(b.number(1))+1, int(b.number(1))+1
-	h.width, h.height = int(b.number(size)), int(b.number(size)) //nolint:gosec // bounded below
+	h.width, h.height = int(b.number(size)), int(b.number(size))
 	if b.broken || tiles != h.rows*h.columns || !sensible(h.width, h.height) {
 		return errHEIF
 	}
@@ -105,7 +105,7 @@ func (h *heif) append(meta *meta, id uint32) error {
 	}
 	units := boxes{rest: data}
 	for len(units.rest) > 0 && !units.broken {
-		h.unit(units.take(int(units.number(lengthSize)))) //nolint:gosec // take checks it
+		h.unit(units.take(int(units.number(lengthSize))))
 	}
 	if config.broken || units.broken || len(h.stream) > 2*len(meta.file) { // tiles may not share their data
 		return errHEIF
@@ -256,7 +256,7 @@ func (m *meta) readOwners(b *boxes) {
 		id := b.id(wideID)
 		for range b.count(1, 1) {
 			at := b.number(1 + int(wide))
-			m.owns[id] = append(m.owns[id], int(at&(1<<(7+8*wide)-1))-1) //nolint:gosec // 15 bits
+			m.owns[id] = append(m.owns[id], int(at&(1<<(7+8*wide)-1))-1)
 		}
 		if b.broken {
 			return
@@ -278,7 +278,7 @@ func (m *meta) property(id uint32, name string) []byte {
 func (m *meta) size(id uint32) (width, height int, err error) {
 	b := boxes{rest: m.property(id, "ispe")}
 	b.version()
-	width, height = int(b.number(4)), int(b.number(4)) //nolint:gosec // 32 bits
+	width, height = int(b.number(4)), int(b.number(4))
 	if b.broken || !sensible(width, height) {
 		return 0, 0, fmt.Errorf("%w: no size", picture.ErrDamaged)
 	}
@@ -297,7 +297,7 @@ func (m *meta) data(id uint32) ([]byte, error) {
 		if e.inner {
 			in = m.inner
 		}
-		if e.at > uint64(len(in)) || e.length > uint64(len(in))-e.at || len(all)+int(e.length) > len(m.file) { //nolint:gosec // after the check
+		if e.at > uint64(len(in)) || e.length > uint64(len(in))-e.at || len(all)+int(e.length) > len(m.file) {
 			return nil, fmt.Errorf("%w: data outside the file", picture.ErrDamaged)
 		}
 		all = append(all, in[e.at:e.at+e.length]...)
@@ -337,7 +337,7 @@ func (b *boxes) number(size int) (n uint64) {
 // count reads how many things follow, each of so many bytes at least.
 func (b *boxes) count(size, each int) uint64 {
 	n := b.number(size)
-	if b.broken || n > uint64(len(b.rest)/each) { //nolint:gosec // each is positive
+	if b.broken || n > uint64(len(b.rest)/each) {
 		b.rest, b.broken = nil, true
 		return 0
 	}
@@ -346,16 +346,16 @@ func (b *boxes) count(size, each int) uint64 {
 
 func (b *boxes) id(wide bool) uint32 {
 	if wide {
-		return uint32(b.number(4)) //nolint:gosec // 4 bytes
+		return uint32(b.number(4))
 	}
-	return uint32(b.number(2)) //nolint:gosec // 2 bytes
+	return uint32(b.number(2))
 }
 
 // version reads the version and flags of a full box.
 func (b *boxes) version() int {
 	both := b.number(4)
 	b.flags = both & 0xffffff
-	return int(both >> 24) //nolint:gosec // a byte
+	return int(both >> 24)
 }
 
 func (b *boxes) box() (name string, body []byte) {
@@ -379,5 +379,5 @@ func (b *boxes) box() (name string, body []byte) {
 		b.rest, b.broken = nil, true
 		return name, nil
 	}
-	return name, b.take(int(size - 8)) //nolint:gosec // no more than there is
+	return name, b.take(int(size - 8))
 }

@@ -27,14 +27,14 @@ func confine(cmd *exec.Cmd, isolate bool) {
 func restrict(pid int, limits Limits) error {
 	seconds := uint64(limits.Time.Seconds()) + 1
 	for resource, most := range map[int]uint64{
-		unix.RLIMIT_AS:     uint64(limits.Memory), //nolint:gosec // not negative
+		unix.RLIMIT_AS:     uint64(limits.Memory),
 		unix.RLIMIT_CPU:    seconds,
 		unix.RLIMIT_FSIZE:  0, // it writes no file
 		unix.RLIMIT_CORE:   0,
 		unix.RLIMIT_NOFILE: 64,
 	} {
 		limit := unix.Rlimit{Cur: most, Max: most}
-		if err := unix.Prlimit(pid, resource, &limit, nil); err != nil && err != unix.ESRCH { //nolint:errorlint // a bare number
+		if err := unix.Prlimit(pid, resource, &limit, nil); err != nil && err != unix.ESRCH {
 			return err
 		}
 	}
@@ -47,5 +47,5 @@ func unnamed(data []byte) (*os.File, error) {
 	if err != nil {
 		return temporary(data)
 	}
-	return filled(os.NewFile(uintptr(fd), "video"), data) //nolint:gosec // a file descriptor
+	return filled(os.NewFile(uintptr(fd), "video"), data)
 }

@@ -129,7 +129,7 @@ func (d *Decoder) segments() error {
 	frame, jfif, rgb := false, false, false
 	for {
 		marker, err := d.marker()
-		if err == io.EOF && frame {
+		if errors.Is(err, io.EOF) && frame {
 			return nil
 		}
 		if err != nil {
