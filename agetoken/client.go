@@ -57,9 +57,10 @@ func (c *Client) Directory(ctx context.Context) (Directory, error) {
 }
 
 // Tokens gets n tokens, between 1 and MaxBatch, that say an age of a class, for
-// the grant that an age check gave. They answer a challenge without origin and
-// context, and so can be kept for later. The errors are ErrKey, where there is
-// no such key now, ErrBatch, ErrFormat, ErrSignature and Refusal.
+// the grant that an age check gave; with ClassNone, of the strictest class that
+// the check was good for. They answer a challenge without origin and context,
+// and so can be kept for later. The errors are ErrKey, where there is no such
+// key now, ErrBatch, ErrFormat, ErrSignature and Refusal.
 func (c *Client) Tokens(ctx context.Context, grant string, over int, class Class, n int) ([]Token, error) {
 	d, err := c.Directory(ctx)
 	if err != nil {
@@ -69,11 +70,27 @@ func (c *Client) Tokens(ctx context.Context, grant string, over int, class Class
 	if c.Now != nil {
 		now = c.Now
 	}
-	name := KeyName{Over: over, Class: class, Epoch: EpochOf(now())}
-	key, ok := d.Named(name)
-	if !ok {
-		return nil, fmt.Errorf("agetoken: %w: the issuer has no key %s", ErrKey, name)
+	classes := []Class{class}
+	if class == ClassNone {
+		classes = []Class{Strict, Enhanced, Standard}
 	}
+	err = fmt.Errorf("agetoken: %w: the issuer has no key for over %d %s now", ErrKey, over, class)
+	for _, class := range classes {
+		key, ok := d.Named(KeyName{Over: over, Class: class, Epoch: EpochOf(now())})
+		if !ok {
+			continue
+		}
+		tokens, askErr := c.tokens(ctx, grant, d.RequestURI, key.Key, n)
+		var refusal *Refusal
+		if !errors.As(askErr, &refusal) || refusal.Status != http.StatusUnprocessableEntity {
+			return tokens, askErr
+		}
+		err = askErr // more than the check was good for: nothing was taken
+	}
+	return nil, err
+}
+
+func (c *Client) tokens(ctx context.Context, grant, requestURI string, key *Key, n int) ([]Token, error) {
 	base, err := url.Parse(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("agetoken: client: %w", err)
@@ -86,11 +103,11 @@ func (c *Client) Tokens(ctx context.Context, grant string, over int, class Class
 	if err != nil {
 		return nil, err
 	}
-	requests, batch, err := BlindBatch(rand.Reader, key.Key, challenge, n)
+	requests, batch, err := BlindBatch(rand.Reader, key, challenge, n)
 	if err != nil {
 		return nil, err
 	}
-	target, err := base.Parse(d.RequestURI)
+	target, err := base.Parse(requestURI)
 	if err != nil {
 		return nil, fmt.Errorf("agetoken: client: %w", err)
 	}

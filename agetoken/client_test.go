@@ -91,10 +91,53 @@ func TestClient(t *testing.T) {
 		"another month":     {agetoken.Client{URL: url, Now: func() time.Time { return november.Epoch.End() }}, 18, 1, agetoken.ErrKey},
 		"another directory": {agetoken.Client{URL: url, Pin: [32]byte{1}, Now: now}, 18, 1, agetoken.ErrKey},
 		"too many":          {*client, 18, 31, agetoken.ErrBatch},
+		"no such age":       {*client, 0, 1, agetoken.ErrKey},
 	} {
 		if tokens, err := tc.client.Tokens(t.Context(), "good", tc.over, agetoken.Strict, tc.n); !errors.Is(err, tc.want) || tokens != nil {
 			t.Errorf("%s: %v, want %v", name, err, tc.want)
 		}
+	}
+}
+
+// Asked for no class, the client takes the strictest that the check was good
+// for.
+func TestClientFindsTheClass(t *testing.T) {
+	strict, enhanced := newIssuer(t, 0), newIssuer(t, 1)
+	lower := november
+	lower.Class = agetoken.Enhanced
+	directory, err := json.Marshal(agetoken.Directory{RequestURI: "/issue", Keys: []agetoken.NamedKey{
+		{Key: enhanced.Key(), Name: lower}, {Key: strict.Key(), Name: november},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = w.Write(directory)
+			return
+		}
+		if asked++; asked == 1 { // for the strict key
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			return
+		}
+		var question struct{ Requests []string }
+		if err := json.NewDecoder(r.Body).Decode(&question); err != nil {
+			t.Error(err)
+		}
+		b, _ := base64.RawURLEncoding.DecodeString(question.Requests[0])
+		request, _ := agetoken.ParseRequest(b)
+		response, err := enhanced.Sign(request)
+		if err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write([]byte(`{"responses":["` + base64.RawURLEncoding.EncodeToString(response[:]) + `"]}`))
+	}))
+	t.Cleanup(server.Close)
+	client := &agetoken.Client{URL: server.URL, Now: func() time.Time { return november.Epoch.Begin() }}
+	tokens, err := client.Tokens(t.Context(), "good", 18, agetoken.ClassNone, 1)
+	if err != nil || tokens[0].KeyID != enhanced.Key().ID() || asked != 2 {
+		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
 

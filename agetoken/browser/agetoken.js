@@ -4,7 +4,7 @@
 // from. The Go package agetoken has the other side.
 //
 //   const issuer = await Issuer.open('https://age.example.org');
-//   const tokens = await issuer.tokens(grant, 'over-18.strict', 10);
+//   const tokens = await issuer.tokens(takeGrant(), 'over-18', 10);
 //   await fetch(film, { headers: { Authorization: authorization(tokens.pop()) } });
 //
 // Keep tokens like passwords: who has one may spend it.
@@ -13,6 +13,7 @@ import { RSABSSA } from '@cloudflare/blindrsa-ts';
 
 const type = [0, 2]; // blind RSA with 2048 bits
 const maxBatch = 30;
+const classes = ['strict', 'enhanced', 'standard'];
 const suite = RSABSSA.SHA384.PSS.Deterministic();
 
 /** Issuer is an issuer's directory, as everybody is shown it. */
@@ -40,23 +41,37 @@ export class Issuer {
     Object.assign(this, { host, requestURL, keys, digest, now });
   }
 
-  /** key is the one that signs what says, like over-18.strict, this month. */
-  key(says) {
+  /** signing are the keys that sign what says this month, the strictest first. */
+  signing(says) {
     const now = this.now();
-    const name = `${says}.${now.toISOString().slice(0, 7)}`;
-    const key = this.keys.find((k) => k.name === name && k.notBefore * 1000 <= now);
-    if (!key) throw new Error(`The issuer has no key ${name}`);
-    return key;
+    const month = now.toISOString().slice(0, 7);
+    const names = says.includes('.') ? [says] : classes.map((c) => `${says}.${c}`);
+    const keys = names.map((n) => this.keys.find((k) => k.name === `${n}.${month}` && k.notBefore * 1000 <= now)).filter((k) => k);
+    if (keys.length === 0) throw new Error(`The issuer has no key ${says} for ${month}`);
+    return keys;
   }
 
   /**
-   * Gets count tokens, at most 30, for a grant. They answer the challenge, in
-   * bytes; without, one that says nothing of where they will be spent, which is
-   * for tokens that are kept.
+   * Gets count tokens, at most 30, for a grant. They say what says does, like
+   * over-18.enhanced; or over-18, of the strictest class that the check was
+   * good for. They answer the challenge, in bytes; without, one that says
+   * nothing of where they will be spent, which is for tokens that are kept.
    */
   async tokens(grant, says, count, challenge = challengeOf(this.host)) {
     if (!(count >= 1 && count <= maxBatch)) throw new RangeError(`Between 1 and ${maxBatch} tokens at a time`);
-    const key = await publicKey(this.key(says).spki);
+    let refused;
+    for (const { spki } of this.signing(says)) {
+      try {
+        return await this.#ask(grant, await publicKey(spki), count, challenge);
+      } catch (e) {
+        if (e.problem?.status !== 422) throw e;
+        refused = e; // more than the check was good for: nothing was taken
+      }
+    }
+    throw refused;
+  }
+
+  async #ask(grant, key, count, challenge) {
     const pending = await Promise.all(Array.from({ length: count }, () => blind(key, challenge)));
     const response = await fetch(this.requestURL, {
       method: 'POST',
@@ -70,6 +85,17 @@ export class Issuer {
     if (answer.responses.length !== count) throw new Error('The issuer left requests unanswered');
     return Promise.all(pending.map((p, i) => finalize(key, p, decode(answer.responses[i]))));
   }
+}
+
+/**
+ * takeGrant is the grant with which the age check's page sends a person back,
+ * in the fragment of the address. It takes it out of the address bar.
+ */
+export function takeGrant() {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const grant = fragment.get('age_grant');
+  if (grant) history.replaceState(history.state, '', location.pathname + location.search);
+  return grant;
 }
 
 /** challengeOf is a TokenChallenge (RFC 9577, section 2.1.1) in bytes. */

@@ -23,15 +23,18 @@ await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
 try {
   const tab = await browser.newPage();
-  await tab.goto(`http://127.0.0.1:${server.address().port}/`);
+  // As the page of the age check sends the person back.
+  await tab.goto(`http://127.0.0.1:${server.address().port}/?film=1#age_grant=${GRANT}`);
   await tab.waitForFunction(() => window.agetoken);
   const tokens = await tab.evaluate(
-    async ([url, host, grant, says, count]) => {
+    async ([url, host, says, count]) => {
       const issuer = await window.agetoken.Issuer.open(url, { host });
-      return (await issuer.tokens(grant, says, count)).map(window.agetoken.encode);
+      return (await issuer.tokens(window.agetoken.takeGrant(), says, count)).map(window.agetoken.encode);
     },
-    [ISSUER, HOST, GRANT, SAYS, Number(COUNT)],
+    [ISSUER, HOST, SAYS, Number(COUNT)],
   );
+  const address = await tab.evaluate(() => location.search + location.hash);
+  if (address !== '?film=1') throw new Error(`the address is still ${address}`);
   const refused = await tab.evaluate(
     async ([url, host, says]) => {
       const issuer = await window.agetoken.Issuer.open(url, { host });
