@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/breakwater-project/breakwater/internal/compat/hma"
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
@@ -57,6 +58,7 @@ func (a *App) addMatching() {
 		Lists: a.Lists, Hasher: a.Hasher, HashBytes: int64(a.cfg.Limits.BodyBytes),
 		ImageBytes: int64(a.cfg.Matching.ImageBytes), ImportBytes: int64(a.cfg.Matching.ImportBytes),
 	}).Routes(a.api)
+	(&hma.API{Lists: a.Lists, Hasher: a.Hasher, FileBytes: int64(a.cfg.Matching.ImageBytes), Now: a.options.Now}).Routes(a.api)
 	queue.Add(a.queue, forgetJob, func(ctx context.Context, _ struct{}) error { return a.Lists.Prune(ctx) }, queue.KindOpts{})
 	a.queue.Every(forgetJob, forgetEvery, struct{}{})
 }
