@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -403,7 +404,15 @@ func (a *Assurance) keep(ctx context.Context, tx *sql.Tx, s *Session, r *request
 	if f.Reached {
 		said = "reached"
 	}
-	if err := keepFinding(ctx, tx, r.id, f.Document+":"+said, digest(code)); err != nil {
+	number, err := a.number(code)
+	if err != nil {
+		return "", err
+	}
+	typed, err := a.typedDigest(s.ID, number)
+	if err != nil {
+		return "", err
+	}
+	if err := keepFinding(ctx, tx, r.id, f.Document+":"+said, digest(code), typed); err != nil {
 		return "", err
 	}
 	back := a.opt.URL() + "/age/" + s.ID + "/return"
@@ -429,6 +438,47 @@ func (a *Assurance) keep(ctx context.Context, tx *sql.Tx, s *Session, r *request
 // whose account it is. The errors are ErrNoSession, ErrEnded, ErrNoRequest (a
 // wrong code) and ErrNotBound.
 func (a *Assurance) Complete(ctx context.Context, session, code, browser string) (v Verdict, err error) {
+	return a.complete(ctx, session, digest(code), browser)
+}
+
+// CompleteTyped is Complete for a session of FlowPage whose wallet is on another
+// device: the browser there came back with the code, which is no use to it, was
+// shown a number instead, and the person has typed that here. A wrong number
+// counts as an answer that does not.
+func (a *Assurance) CompleteTyped(ctx context.Context, session, number, browser string) (Verdict, error) {
+	typed, err := a.typedDigest(session, number)
+	if err != nil {
+		return "", err
+	}
+	v, err := a.complete(ctx, session, typed, browser)
+	if !errors.Is(err, ErrNoRequest) {
+		return v, err
+	}
+	wrong := err
+	err = a.opt.DB.Tx(ctx, func(tx *sql.Tx) error { return attempt(ctx, tx, session) })
+	return "", errors.Join(wrong, err)
+}
+
+// number is what is typed in place of a code, which is too long: eight digits.
+func (a *Assurance) number(code string) (string, error) {
+	b, err := wallet.Derive(a.opt.Secret[:], []byte(code), "number", 8)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%08d", binary.BigEndian.Uint64(b)%100_000_000), nil
+}
+
+// typedDigest is how a number is stored: keyed, since there are few.
+func (a *Assurance) typedDigest(session, number string) (string, error) {
+	b, err := wallet.Derive(a.opt.Secret[:], []byte(session+":"+number), "typed", 32)
+	if err != nil {
+		return "", err
+	}
+	return base64url(b), nil
+}
+
+// complete is Complete for the digest of a code or of a number.
+func (a *Assurance) complete(ctx context.Context, session, proof, browser string) (v Verdict, err error) {
 	var account string
 	err = a.opt.DB.Tx(ctx, func(tx *sql.Tx) error {
 		s, err := a.openSession(ctx, tx, session)
@@ -439,7 +489,7 @@ func (a *Assurance) Complete(ctx context.Context, session, code, browser string)
 			return ErrNotBound
 		}
 		account = s.Account
-		finding, err := takeFinding(ctx, tx, session, digest(code), a.opt.Now())
+		finding, err := takeFinding(ctx, tx, session, proof, a.opt.Now())
 		if err != nil {
 			return err
 		}

@@ -286,7 +286,13 @@ func Browser(r *http.Request) string {
 // it ended.
 func (a *Assurance) returned(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	if _, err := a.Complete(r.Context(), id, r.URL.Query().Get("response_code"), Browser(r)); err != nil && !errors.Is(err, ErrEnded) {
+	code := r.URL.Query().Get("response_code")
+	_, err := a.Complete(r.Context(), id, code, Browser(r))
+	if errors.Is(err, ErrNotBound) { // the wallet is on another device
+		a.showNumber(w, r, code)
+		return
+	}
+	if err != nil && !errors.Is(err, ErrEnded) {
 		web.Refuse(r, problem(err))
 		return
 	}

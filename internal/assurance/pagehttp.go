@@ -25,6 +25,7 @@ func (a *Assurance) pageRoutes(api *web.API) {
 		{http.MethodPost, "/age/{id}/start/{provider}", "age-page-start", a.postStart},
 		{http.MethodGet, "/age/{id}/back/{provider}", "age-page-back", a.getBack},
 		{http.MethodPost, "/age/{id}/back/{provider}", "age-page-answer", a.postBack},
+		{http.MethodPost, "/age/{id}/number", "age-page-number", a.postNumber},
 		{http.MethodPost, "/age/{id}/appeal", "age-page-appeal", a.postPageAppeal},
 		{http.MethodPost, "/age/{id}/collect", "age-page-collect", a.postCollect},
 		{http.MethodGet, "/age/age.css", "age-page-style", a.asset("age.css")},
@@ -101,6 +102,9 @@ func (a *Assurance) view(ctx context.Context, w http.ResponseWriter, r *http.Req
 		a.SetBrowser(w, secret)
 	}
 	self := "/age/" + url.PathEscape(s.ID)
+	if s.State == StateOpen && s.Flow == FlowPage {
+		v.Number = self + "/number"
+	}
 	if s.Account != "" && (s.State == StateOpen || s.State == StateUnder) {
 		v.Appeal = self + "/appeal"
 		v.Appealed = r.URL.Query().Has("appealed")
@@ -202,6 +206,40 @@ func (a *Assurance) postBack(w http.ResponseWriter, r *http.Request) {
 		return
 	case got.Return != "":
 		self = got.Return
+	}
+	http.Redirect(w, r, self, http.StatusSeeOther)
+}
+
+// showNumber tells the person what to type where they began.
+func (a *Assurance) showNumber(w http.ResponseWriter, r *http.Request, code string) {
+	number, err := a.number(code)
+	if err != nil {
+		web.Refuse(r, err)
+		return
+	}
+	a.showPage(w, r, page.View{State: page.Number, Typed: number[:4] + " " + number[4:]})
+}
+
+// postNumber lets the answer of a wallet on another device count.
+func (a *Assurance) postNumber(w http.ResponseWriter, r *http.Request) {
+	self := "/age/" + url.PathEscape(r.PathValue("id"))
+	if err := r.ParseForm(); err != nil {
+		web.Refuse(r, fault.New(fault.Malformed, "The body is not a form."))
+		return
+	}
+	digits := strings.Map(func(c rune) rune {
+		if c < '0' || c > '9' {
+			return -1
+		}
+		return c
+	}, r.PostForm.Get("number"))
+	_, err := a.CompleteTyped(r.Context(), r.PathValue("id"), digits, Browser(r))
+	switch {
+	case errors.Is(err, ErrNoRequest):
+		self += "?refused=" + string(page.WrongNumber)
+	case err != nil && !errors.Is(err, ErrEnded):
+		web.Refuse(r, problem(err))
+		return
 	}
 	http.Redirect(w, r, self, http.StatusSeeOther)
 }

@@ -25,7 +25,7 @@ var columns = map[string]string{
 	"age_account":       "changed country created id locale region",
 	"age_signal":        "account age_from age_to at basis confidence expires method source",
 	"assurance_session": "account attempts browser class expires flow id profile return_url state tokens",
-	"assurance_request": "code expires finding id kind seed session",
+	"assurance_request": "code expires finding id kind seed session typed",
 	"assurance_grant":   "class expires id over remaining",
 	"assurance_count":   "day method n outcome profile",
 	"assurance_appeal":  "account decided decided_by ground id opened profile state",

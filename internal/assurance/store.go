@@ -89,7 +89,7 @@ func (a *Assurance) writeRequest(ctx context.Context, tx *sql.Tx, r *request) er
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO assurance_request (id, session, kind, seed, finding, code, expires) VALUES ($1, $2, $3, $4, '', '', $5)`,
+		INSERT INTO assurance_request (id, session, kind, seed, finding, code, typed, expires) VALUES ($1, $2, $3, $4, '', '', '', $5)`,
 		r.id, r.session, r.kind, r.seed, r.expires.UnixMicro())
 	return err
 }
@@ -127,24 +127,25 @@ func takeRequest(ctx context.Context, tx *sql.Tx, id string, now time.Time) erro
 	return ErrAnswered
 }
 
-func keepFinding(ctx context.Context, tx *sql.Tx, id, finding, code string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE assurance_request SET finding = $2, code = $3 WHERE id = $1`, id, finding, code)
+func keepFinding(ctx context.Context, tx *sql.Tx, id, finding, code, typed string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE assurance_request SET finding = $2, code = $3, typed = $4 WHERE id = $1`, id, finding, code, typed)
 	return err
 }
 
-// takeFinding is what a session's answer said, for the code that it was kept
-// with, once. The row stays, to know a replay, until it expires.
-func takeFinding(ctx context.Context, tx *sql.Tx, session, code string, now time.Time) (string, error) {
+// takeFinding is what a session's answer said, for the digest of the code or of
+// the number that it was kept with, once. The row stays, to know a replay, until
+// it expires.
+func takeFinding(ctx context.Context, tx *sql.Tx, session, proof string, now time.Time) (string, error) {
 	var id, finding string
-	err := tx.QueryRowContext(ctx, `SELECT id, finding FROM assurance_request WHERE session = $1 AND code = $2 AND finding <> '' AND expires > $3`,
-		session, code, now.UnixMicro()).Scan(&id, &finding)
+	err := tx.QueryRowContext(ctx, `SELECT id, finding FROM assurance_request WHERE session = $1 AND (code = $2 OR typed = $2) AND finding <> '' AND expires > $3`,
+		session, proof, now.UnixMicro()).Scan(&id, &finding)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", ErrNoRequest
 	}
 	if err != nil {
 		return "", err
 	}
-	return finding, keepFinding(ctx, tx, id, "", "")
+	return finding, keepFinding(ctx, tx, id, "", "", "")
 }
 
 // count adds one to what happened today.

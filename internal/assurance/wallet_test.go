@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -328,8 +329,10 @@ func TestFlows(t *testing.T) {
 			r := link(t, session)
 			answer := s.post(t, r, s.document(t, true).ByLink(t, r, "av"), http.StatusOK)
 			back := path(t, answer["redirect_uri"].(string))
-			s.want(t, request{method: "GET", path: back}, http.StatusForbidden)
-			s.want(t, request{method: "GET", path: back, cookie: &http.Cookie{Name: assurance.Cookie, Value: "another"}}, http.StatusForbidden)
+			s.want(t, request{method: "GET", path: back}, http.StatusOK) // a number to type
+			if state := s.want(t, request{method: "GET", path: "/v1/age/sessions/" + id}, http.StatusOK)["state"]; state != "open" {
+				t.Errorf("another browser completes it: %s", state)
+			}
 			s.want(t, request{method: "POST", path: "/v1/age/sessions/" + id + "/complete", body: object{"response_code": code(t, answer)}}, http.StatusForbidden)
 			resp, _ := s.call(t, request{method: "GET", path: back, cookie: &http.Cookie{Name: assurance.Cookie, Value: secret}})
 			if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != platform+"/back" {
@@ -339,6 +342,55 @@ func TestFlows(t *testing.T) {
 				t.Errorf("%+v", k)
 			}
 		})
+	})
+}
+
+// A wallet on another device: the browser there is shown a number, which the
+// person types where they began.
+func TestNumber(t *testing.T) {
+	eachSite(t, func(t *testing.T, s *site) {
+		session := s.session(t, object{"flow": "page"})
+		id := session["id"].(string)
+		secret, err := s.Bind(t.Context(), id, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := &http.Cookie{Name: assurance.Cookie, Value: secret}
+		r := link(t, session)
+		answer := s.post(t, r, s.document(t, true).ByLink(t, r, "av"), http.StatusOK)
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", path(t, answer["redirect_uri"].(string)), http.NoBody))
+		shown := regexp.MustCompile(`\d{4} \d{4}`).FindString(w.Body.String())
+		if shown == "" || strings.Contains(w.Body.String(), "<form") {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		typed := func(number string, cookie *http.Cookie, status int, to string) {
+			t.Helper()
+			resp, _ := s.call(t, request{method: "POST", path: "/age/" + id + "/number", body: url.Values{"number": {number}}, cookie: cookie})
+			if resp.StatusCode != status || resp.Header.Get("Location") != to {
+				t.Errorf("%s: %d to %s", number, resp.StatusCode, resp.Header.Get("Location"))
+			}
+		}
+		typed(shown, nil, http.StatusForbidden, "")
+		typed("0000 0000", mine, http.StatusSeeOther, "/age/"+id+"?refused=reason_number")
+		typed("", mine, http.StatusSeeOther, "/age/"+id+"?refused=reason_number")
+		typed(shown, mine, http.StatusSeeOther, "/age/"+id)
+		if k := s.known(t, "u-1"); !k.Proven {
+			t.Errorf("%+v", k)
+		}
+
+		other := s.session(t, object{"flow": "page", "account": "u-2"})
+		id = other["id"].(string)
+		if secret, err = s.Bind(t.Context(), id, ""); err != nil {
+			t.Fatal(err)
+		}
+		mine = &http.Cookie{Name: assurance.Cookie, Value: secret}
+		for range 5 {
+			typed("1234 5678", mine, http.StatusSeeOther, "/age/"+id+"?refused=reason_number")
+		}
+		if state := s.want(t, request{method: "GET", path: "/v1/age/sessions/" + id}, http.StatusOK)["state"]; state != "ended" {
+			t.Errorf("after five guesses: %s", state)
+		}
 	})
 }
 

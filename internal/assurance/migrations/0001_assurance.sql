@@ -27,6 +27,7 @@ CREATE TABLE assurance_request (
   seed     BYTES,              -- of nonce and keys; NULL once it was answered
   finding  TEXT NOT NULL,      -- method and answer, from when the wallet answered until the browser comes back
   code     TEXT NOT NULL,      -- digest of the code that the browser comes back with
+  typed    TEXT NOT NULL,      -- keyed digest of the number that is typed instead, where the wallet is on another device
   expires  BIGINT NOT NULL
 );
 CREATE INDEX assurance_request_session ON assurance_request (session);

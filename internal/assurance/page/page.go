@@ -36,6 +36,7 @@ const (
 	Ended     State = "ended"     // too many tries
 	Missing   State = "missing"   // there is no such check
 	Elsewhere State = "elsewhere" // another browser began it
+	Number    State = "number"    // on the wallet's device: what to type where it began
 )
 
 // Reason is why an answer was refused, as far as a person is helped by it.
@@ -49,11 +50,12 @@ const (
 	Untrusted     Reason = "reason_untrusted"
 	Lapsed        Reason = "reason_lapsed"
 	Provider      Reason = "reason_provider"
+	WrongNumber   Reason = "reason_number"
 )
 
 // Known reports whether it is one of the reasons.
 func (r Reason) Known() bool {
-	return slices.Contains([]Reason{Wallet, OverDisclosed, Untrusted, Lapsed, Provider}, r)
+	return slices.Contains([]Reason{Wallet, OverDisclosed, Untrusted, Lapsed, Provider, WrongNumber}, r)
 }
 
 // View is what one page shows.
@@ -65,6 +67,8 @@ type View struct {
 	Minutes int    // left to try; 0 is not shown
 	Return  string // address of the site they came from; "" is not shown
 	Appeal  string // where the form of an appeal goes; "" offers none
+	Number  string // where the form goes in which the number is typed; "" offers none
+	Typed   string // State Number: what is to be typed
 	// Appealed says that an appeal was passed on.
 	Appealed bool
 	// Collect is where a form goes that leads back to the site with what tokens

@@ -23,7 +23,7 @@ func newPages(t testing.TB) *Pages {
 // view is a page with everything on it.
 func view(state State) View {
 	return View{
-		State: state, Age: 18, Minutes: 25, Return: "https://site.example/back?x=1&y=2", Appeal: "/age/s-1/appeal", Refused: OverDisclosed,
+		State: state, Age: 18, Minutes: 25, Return: "https://site.example/back?x=1&y=2", Appeal: "/age/s-1/appeal", Number: "/age/s-1/number", Refused: OverDisclosed,
 		Choices: []Choice{
 			{Method: "wallet_av", Wallet: "av://?client_id=redirect_uri%3Ahttps%3A%2F%2Fb.example&request_uri=https%3A%2F%2Fb.example%2Fv1%2Fage%2Frequests%2Fx",
 				Digital: json.RawMessage(`[{"protocol":"org-iso-mdoc","data":{"x":"<\"y\">"}}]`), Endpoint: "/v1/age/dcapi/r-1"},
@@ -44,7 +44,7 @@ func show(t testing.TB, v View, query, accept string) (*httptest.ResponseRecorde
 	return w, w.Body.String()
 }
 
-var states = []State{Open, Passed, Under, Ended, Missing, Elsewhere}
+var states = []State{Open, Passed, Under, Ended, Missing, Elsewhere, Number}
 
 // Every language says everything that English says, with the same words to be
 // filled in, of every method.
