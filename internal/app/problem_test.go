@@ -27,6 +27,7 @@ var bodies = map[string]string{
 	"POST /v1/labels":          `{"content":"p-1","kind":"ppc.porn","source":"trust-team","expires":"2099-01-01T00:00:00Z"}`,
 
 	"POST /v1/banks/{name}/entries/{id}/feedback": `{"verdict":"denied"}`,
+	"POST /v1/exchanges/{name}/sync":              `{"shrink":false}`,
 
 	"POST /v1/moderations":            `{"input":["one","two"],"model":"omni-moderation-latest"}`,
 	"POST /v1alpha1/comments:analyze": `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
@@ -44,7 +45,7 @@ var bodies = map[string]string{
 // unfounded are the operations whose bodies here are right in form and refused
 // all the same: there is no grant, session or issuer behind them.
 var unfounded = []string{
-	"POST /v1/banks/{name}/entries/{id}/feedback",
+	"POST /v1/banks/{name}/entries/{id}/feedback", "POST /v1/exchanges/{name}/sync",
 	"POST /v1/age/tokens/issue", "POST /v1/age/tokens/redeem", "POST /v1/age/sessions", "POST /v1/age/dcapi/{id}",
 	"POST /v1/age/sessions/{id}/complete", "POST /v1/age/appeals/{id}/decision",
 }

@@ -66,13 +66,18 @@ func (x *Exchanges) getOne(ctx context.Context, in *one) (*struct{ Body Status }
 	return &struct{ Body Status }{list[i]}, nil
 }
 
-func (x *Exchanges) postSync(ctx context.Context, in *one) (*struct{ Body Status }, error) {
-	err := x.Ask(ctx, in.Name)
+func (x *Exchanges) postSync(ctx context.Context, in *struct {
+	Name string `path:"name" maxLength:"64"`
+	Body struct {
+		Shrink bool `json:"shrink,omitempty" doc:"Believe a list that has lost more than half of its entries"`
+	}
+}) (*struct{ Body Status }, error) {
+	err := x.Ask(ctx, in.Name, in.Body.Shrink)
 	if errors.Is(err, ErrUnknown) {
 		return nil, fault.New(fault.NotFound, "No exchange of this name is configured.")
 	}
 	if err != nil {
 		return nil, err
 	}
-	return x.getOne(ctx, in)
+	return x.getOne(ctx, &one{in.Name})
 }

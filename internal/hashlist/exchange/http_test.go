@@ -19,7 +19,11 @@ func TestExchangesOverHTTP(t *testing.T) {
 		}})
 		x.exchanges(exchange.Options{}).Routes(api)
 		ask := func(method, path string) (int, string) {
-			r := httptest.NewRequest(method, path, nil)
+			body := ""
+			if method == "POST" {
+				body = "{}"
+			}
+			r := httptest.NewRequest(method, path, strings.NewReader(body))
 			r.Header.Set("Authorization", "Bearer k")
 			w := httptest.NewRecorder()
 			api.ServeHTTP(w, r)

@@ -26,8 +26,9 @@ type row struct {
 }
 
 // take gives an exchange to a holder for a while, unless another has it; with
-// ifDue, also unless its time has not come.
-func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifDue bool) (taken bool, err error) {
+// ifDue, also unless its time has not come. It says whether somebody has asked
+// to believe a list that shrinks.
+func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifDue bool) (taken, shrink bool, err error) {
 	err = d.Tx(ctx, func(tx *sql.Tx) error {
 		if err := know(ctx, tx, name); err != nil {
 			return err
@@ -36,35 +37,34 @@ func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifD
 		if !ifDue {
 			latest = 1<<63 - 1
 		}
-		res, err := tx.ExecContext(ctx, `
+		return db.Query(ctx, tx, `
 			UPDATE exchange_sync SET holder = $2, held_until = $3, begun = $4
-			WHERE name = $1 AND (holder = '' OR held_until < $4) AND due <= $5`,
-			name, holder, now.Add(lease).UnixMicro(), now.UnixMicro(), latest)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		taken = n == 1
-		return err
+			WHERE name = $1 AND (holder = '' OR held_until < $4) AND due <= $5 RETURNING shrink`,
+			[]any{name, holder, now.Add(lease).UnixMicro(), now.UnixMicro(), latest}, func(rows *sql.Rows) error {
+				taken = true
+				return rows.Scan(&shrink)
+			})
 	})
-	return taken, err
+	return taken, shrink, err
 }
 
 // know has a row for an exchange.
 func know(ctx context.Context, tx *sql.Tx, name string) error {
 	_, err := tx.ExecContext(ctx, `
-		INSERT INTO exchange_sync (name, holder, held_until, due, begun, succeeded, failed, error, counts)
-		VALUES ($1, '', 0, 0, 0, 0, 0, '', '{}') ON CONFLICT (name) DO NOTHING`, name)
+		INSERT INTO exchange_sync (name, holder, held_until, due, shrink, begun, succeeded, failed, error, counts)
+		VALUES ($1, '', 0, 0, FALSE, 0, 0, 0, '', '{}') ON CONFLICT (name) DO NOTHING`, name)
 	return err
 }
 
 // ask makes an exchange due.
-func ask(ctx context.Context, d *db.DB, name string, now time.Time) error {
+func ask(ctx context.Context, d *db.DB, name string, now time.Time, shrink bool) error {
 	return d.Tx(ctx, func(tx *sql.Tx) error {
 		if err := know(ctx, tx, name); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE exchange_sync SET due = $2 WHERE name = $1 AND due > $2`, name, now.UnixMicro())
+		_, err := tx.ExecContext(ctx, `
+			UPDATE exchange_sync SET due = CASE WHEN due < $2 THEN due ELSE $2 END, shrink = $3 WHERE name = $1`,
+			name, now.UnixMicro(), shrink)
 		return err
 	})
 }
@@ -96,7 +96,7 @@ func end(ctx context.Context, d *db.DB, name, holder string, now, due time.Time,
 	}
 	return d.Tx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			UPDATE exchange_sync SET holder = '', held_until = 0, due = $3, error = $5, counts = $6,
+			UPDATE exchange_sync SET holder = '', held_until = 0, due = $3, shrink = FALSE, error = $5, counts = $6,
 				succeeded = `+succeeded+`, failed = `+failed+`
 			WHERE name = $1 AND holder = $2`,
 			name, holder, due.UnixMicro(), now.UnixMicro(), failure, string(counts))

@@ -96,13 +96,14 @@ func (x *Exchanges) Sync(ctx context.Context, name string, o SyncOptions) (Count
 		return Counts{}, ErrUnknown
 	}
 	source := &x.sources[i]
-	taken, err := take(ctx, x.db, name, x.holder, x.o.Now(), o.IfDue)
+	taken, shrink, err := take(ctx, x.db, name, x.holder, x.o.Now(), o.IfDue)
 	switch {
 	case err != nil:
 		return Counts{}, fmt.Errorf("exchange: take %s: %w", name, err)
 	case !taken:
 		return Counts{}, ErrTaken
 	}
+	o.Shrink = o.Shrink || shrink
 	within, cancel := context.WithCancel(ctx)
 	held := x.hold(within, cancel, name)
 	p := &pull{x: x, source: source, options: o, seen: map[[16]byte]bool{}}
@@ -258,7 +259,7 @@ func (p *pull) removeUnseen(ctx context.Context) error {
 	case err != nil:
 		return err
 	case len(gone) >= fewest && 2*len(gone) > had && !p.options.Shrink:
-		return fmt.Errorf("the list has lost %d of %d entries, which is not believed: if it is right, run breakwater list sync --shrink", len(gone), had)
+		return fmt.Errorf("the list has lost %d of %d entries, which is not believed: if it is right, sync it with shrink", len(gone), had)
 	}
 	for len(gone) > step {
 		if err := p.apply(ctx, nil, gone[:step], ""); err != nil {
@@ -354,12 +355,13 @@ func (x *Exchanges) follow(ctx context.Context, s *Source) {
 	}
 }
 
-// Ask has a source synced soon, by whichever process runs.
-func (x *Exchanges) Ask(ctx context.Context, name string) error {
+// Ask has a source synced soon, by whichever process runs. That sync believes
+// a list that has lost more than half of its entries if shrink says so.
+func (x *Exchanges) Ask(ctx context.Context, name string, shrink bool) error {
 	if !slices.ContainsFunc(x.sources, func(s Source) bool { return s.Name == name }) {
 		return ErrUnknown
 	}
-	if err := ask(ctx, x.db, name, x.o.Now()); err != nil {
+	if err := ask(ctx, x.db, name, x.o.Now(), shrink); err != nil {
 		return fmt.Errorf("exchange: ask for %s: %w", name, err)
 	}
 	return nil

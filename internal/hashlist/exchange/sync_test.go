@@ -295,8 +295,19 @@ func TestWholeLists(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "30 of 35") || len(x.ids(t)) != 36 || cursor != "two" {
 			t.Errorf("shrunk: %v, %d entries, checkpoint %q", err, len(x.ids(t)), cursor)
 		}
-		if _, err := x.exchanges(exchange.Options{}).Sync(t.Context(), "hotline", exchange.SyncOptions{Shrink: true}); err != nil || len(x.ids(t)) != 6 {
+		if err := x.exchanges(exchange.Options{}).Ask(t.Context(), "hotline", true); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.sync(t); err != nil || len(x.ids(t)) != 6 {
 			t.Errorf("believed: %v, %d entries", err, len(x.ids(t)))
+		}
+		x.client.pages = whole(100, 140, "five")
+		if _, err := x.exchanges(exchange.Options{}).Sync(t.Context(), "hotline", exchange.SyncOptions{Shrink: true}); err != nil || len(x.ids(t)) != 41 {
+			t.Errorf("another: %v, %d entries", err, len(x.ids(t)))
+		}
+		x.client.pages = whole(200, 210, "six")
+		if _, err := x.sync(t); err == nil || len(x.ids(t)) != 51 {
+			t.Errorf("believed once only: %v, %d entries", err, len(x.ids(t)))
 		}
 	})
 }
@@ -369,7 +380,7 @@ func TestRunSyncsWhatIsDue(t *testing.T) {
 				return context.Canceled
 			}
 			if len(begun) == 2 {
-				return running.Ask(ctx, "hotline")
+				return running.Ask(ctx, "hotline", false)
 			}
 			return nil
 		}})
@@ -378,7 +389,7 @@ func TestRunSyncsWhatIsDue(t *testing.T) {
 		if len(begun) < 3 || begun[0] != 0 || !hour(begun[1]) || begun[2]-begun[1] > time.Minute {
 			t.Errorf("begun after %v: want at once, after an hour, and when asked", begun)
 		}
-		if err := running.Ask(t.Context(), "other"); !errors.Is(err, exchange.ErrUnknown) {
+		if err := running.Ask(t.Context(), "other", false); !errors.Is(err, exchange.ErrUnknown) {
 			t.Errorf("asked for another: %v", err)
 		}
 	})

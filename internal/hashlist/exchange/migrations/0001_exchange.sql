@@ -5,6 +5,7 @@ CREATE TABLE exchange_sync (
   holder     TEXT NOT NULL,   -- who is at it now; '' is nobody
   held_until BIGINT NOT NULL, -- microseconds, as all times: a holder that died loses it
   due        BIGINT NOT NULL, -- when the next sync is to begin
+  shrink     BOOLEAN NOT NULL, -- the next believes a list that has lost more than half
   begun      BIGINT NOT NULL, -- the last sync; 0 is never
   succeeded  BIGINT NOT NULL, -- the last that did
   failed     BIGINT NOT NULL,
