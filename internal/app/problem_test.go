@@ -32,6 +32,7 @@ var bodies = map[string]string{
 	"POST /v1/moderations":            `{"input":["one","two"],"model":"omni-moderation-latest"}`,
 	"POST /v1alpha1/comments:analyze": `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
 	"POST /v1/age/sessions":           `{"account":"u-1","profile":"GB-HEAA-18","flow":"platform","return_url":"https://platform.example/","tokens":3}`,
+	"POST /v1/age/signals":            `{"account":"u-1","source":"us_ca_age_bracket","signal":{"ageBracket":"under_13"}}`,
 	"POST /v1/age/appeals":            `{"account":"u-1","profile":"GB-HEAA-18","ground":"wrong_result"}`,
 	"POST /v1/age/tokens/issue":       `{"grant":"none","requests":["` + base64.RawURLEncoding.EncodeToString(agetoken.Request{}.Bytes()) + `"]}`,
 	"POST /v1/age/tokens/redeem":      `{"token":"` + base64.RawURLEncoding.EncodeToString(agetoken.Token{}.Bytes()) + `"}`,
@@ -60,6 +61,9 @@ func TestBadInputOnEveryRoute(t *testing.T) {
 		c.Limits.BodyBytes, c.Limits.EventBytes, c.Limits.BatchBytes = 4096, 4096, 4096
 	}, app.Options{})
 	for name, op := range s.operations() {
+		if name == "POST /v1/age/webhooks/{provider}" {
+			continue // what providers send is theirs to say
+		}
 		reads := op.RequestBody != nil && op.RequestBody.Content["application/json"] != nil
 		if _, ok := bodies[name]; ok != reads {
 			t.Errorf("%s reads a JSON body: %t, the test has one for it: %t", name, reads, ok)
@@ -139,7 +143,11 @@ func (s *server) rows(t testing.TB) map[string]int {
 		"journal_entry", "journal_tag", "journal_rollup", "journal_erasure", "age_account", "age_signal",
 		"label_label", "hashlist_bank", "hashlist_entry", "decide_content", "decide_less", "decide_preserved", "river_job", "assurance_session", "assurance_request", "assurance_appeal", "assurance_grant",
 	} {
-		counts[table] = s.number(t, `SELECT count(*) FROM `+table)
+		where := ""
+		if table == "river_job" { // the server's own come when they come
+			where = ` WHERE json(metadata) NOT LIKE '%"periodic":true%'`
+		}
+		counts[table] = s.number(t, `SELECT count(*) FROM `+table+where)
 	}
 	return counts
 }
