@@ -33,3 +33,17 @@ func TestInspectNamesTheIssuer(t *testing.T) {
 		}
 	}
 }
+
+// Whatever comes, inspection ends, and shows nothing that Verify would prove
+// otherwise.
+func FuzzInspect(f *testing.F) {
+	p, request := good(f, elliptic.P256())
+	f.Add(p.response())
+	f.Add([]byte{0xa1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		contents, err := Inspect(b)
+		if proven := Verify(b, request); proven.OK && (err != nil || !reflect.DeepEqual(proven.Claims, contents.Claims)) {
+			t.Fatalf("proven is %v, inspection shows %v, %v", proven.Claims, contents, err)
+		}
+	})
+}

@@ -85,10 +85,19 @@ func (g *Grants) Spend(ctx context.Context, tx *sql.Tx, secret string, k int) (G
 	return got, nil
 }
 
+// Known says, without a transaction, whether there is a grant: nil or
+// ErrNoGrant. It keeps those who make secrets up from the one writer.
+func (g *Grants) Known(ctx context.Context, q queryer, secret string) error {
+	if err := g.missing(ctx, q, digest(secret), g.now().UnixMicro()); !errors.Is(err, ErrGrantSpent) {
+		return err
+	}
+	return nil
+}
+
 // missing says why no row was there to take from.
-func (g *Grants) missing(ctx context.Context, tx *sql.Tx, id string, now int64) error {
+func (g *Grants) missing(ctx context.Context, q queryer, id string, now int64) error {
 	var left int
-	err := tx.QueryRowContext(ctx, `SELECT remaining FROM assurance_grant WHERE id = $1 AND expires > $2`, id, now).Scan(&left)
+	err := q.QueryRowContext(ctx, `SELECT remaining FROM assurance_grant WHERE id = $1 AND expires > $2`, id, now).Scan(&left)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return ErrNoGrant

@@ -69,6 +69,9 @@ func (i *Issuer) Issue(ctx context.Context, grant string, requests []agetoken.Re
 			return nil, err
 		}
 	}
+	if err := i.grants.Known(ctx, i.db.Read, grant); err != nil {
+		return nil, fmt.Errorf("token: issue: %w", err)
+	}
 	select { // before the grant is touched: who leaves the queue has lost nothing
 	case i.signing <- struct{}{}:
 		defer func() { <-i.signing }()
