@@ -60,7 +60,7 @@ func TestCanary(t *testing.T) {
 			key := s.key(t, "platform")
 			secret := key[strings.LastIndexByte(key, '_')+1:]
 			refused := s.speak(t, key)
-			for _, table := range []string{"db_probe", "journal_tag", "age_account", "label_label", "decide_less", "decide_content"} {
+			for _, table := range []string{"db_probe", "journal_tag", "age_account", "label_label", "decide_less", "decide_content", "assurance_session", "assurance_request", "assurance_appeal"} {
 				if _, err := s.DB().Write.ExecContext(t.Context(), `ALTER TABLE `+table+` RENAME TO `+table+`_away`); err != nil {
 					t.Fatal(err)
 				}
@@ -124,6 +124,27 @@ func (s *server) speak(t *testing.T, key string) (refused []string) {
 		{method: "POST", path: "/v1/feeds/feedback", body: `{"viewer":{"id":"canary-viewer"},"item":"canary-item","action":"see_less"}`},
 		{method: "POST", path: "/v1/feeds/feedback", body: `{"viewer":{"id":"canary-viewer"},"item":"canary-item","action":"canary"}`},
 		{method: "DELETE", path: "/v1/accounts/canary-member"},
+		{method: "POST", path: "/v1/age/sessions", body: `{"account":"canary-actor","profile":"GB-HEAA-18","tokens":3}`},
+		{method: "POST", path: "/v1/age/sessions", body: `{"account":"canary-actor","profile":"canary"}`},
+		{method: "POST", path: "/v1/age/sessions", body: `{"account":"canary-actor","profile":"GB-HEAA-18","return_url":"canary"}`},
+		{method: "POST", path: "/v1/age/sessions", body: `{"account":"canary-actor","profile":"GB-HEAA-18","birth_date":"canary"}`},
+		{method: "GET", path: "/v1/age/sessions/canary"},
+		{method: "POST", path: "/v1/age/sessions/canary/complete", body: `{"response_code":"canary"}`},
+		{method: "GET", path: "/v1/age/requests/canary"},
+		{method: "POST", path: "/v1/age/openid4vp/canary", body: "vp_token=canary&state=canary", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+		{method: "POST", path: "/v1/age/openid4vp/canary", body: "vp_token=%zzcanary", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}},
+		{method: "POST", path: "/v1/age/dcapi/canary", body: `{"protocol":"org-iso-mdoc","data":{"response":"canary"},"origin":"canary"}`},
+		{method: "POST", path: "/v1/age/dcapi/canary", body: `{"protocol":"canary","data":{"canary":"canary"}}`},
+		{method: "POST", path: "/v1/age/appeals", body: `{"account":"canary-actor","profile":"GB-HEAA-18","ground":"wrong_result"}`},
+		{method: "POST", path: "/v1/age/appeals", body: `{"account":"canary-actor","profile":"GB-HEAA-18","ground":"canary"}`},
+		{method: "GET", path: "/v1/age/appeals/canary"},
+		{method: "POST", path: "/v1/age/signals", body: `{"account":"canary-actor","source":"us_ca_age_bracket","signal":{"ageBracket":"18_or_over"}}`},
+		{method: "POST", path: "/v1/age/signals", body: `{"account":"canary-actor","source":"canary","signal":{"canary":"canary"}}`},
+		{method: "POST", path: "/v1/age/webhooks/canary", body: `{"canary":"canary"}`},
+		{method: "POST", path: "/v1/age/tokens/issue", body: `{"grant":"canary","requests":["canary"]}`},
+		{method: "POST", path: "/v1/age/tokens/redeem", body: `{"token":"canary","account":"canary-actor"}`},
+		{method: "GET", path: "/age/canary"},
+		{method: "GET", path: "/age/canary/return?response_code=canary"},
 		{method: "POST", path: "/v1/moderations", body: `{"input":"canary text: I will kill you","model":"canary"}`},
 		{method: "POST", path: "/v1/moderations", body: `{"input":[{"type":"canary","text":"canary"}]}`},
 		{method: "POST", path: "/v1/moderations", body: `{"input":[{"type":"image_url","image_url":{"url":"data:canary"}}]}`},
