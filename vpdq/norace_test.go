@@ -1,0 +1,5 @@
+//go:build !race
+
+package vpdq_test
+
+const raced = false
