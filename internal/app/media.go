@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,8 +14,10 @@ import (
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/media"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/fault"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
 	"github.com/breakwater-project/breakwater/internal/hashlist/exchange"
+	"github.com/breakwater-project/breakwater/internal/hashlist/ownimage"
 )
 
 // mediaDetectors look for what the banks know of media and links.
@@ -31,6 +35,26 @@ func (a *App) mediaDetectors(*text.Detector) []detect.Detector {
 		return finder.Links(ev)
 	}
 	return []detect.Detector{media.New(m, fetcher), media.NewLinks(m, links)}
+}
+
+// addOwnImage adds the page on which people keep pictures of themselves from
+// being shared, and makes its bank if it is not there.
+func (a *App) addOwnImage(ctx context.Context) error {
+	bank := a.cfg.Media.OwnImageBank
+	if bank == "" {
+		return nil
+	}
+	b := hashlist.NewBank(bank)
+	b.Kind, b.Source = hashlist.IIA, ownimage.Source
+	if _, err := a.Lists.Create(ctx, b); err != nil && fault.From(err).Kind != fault.Conflict {
+		return fmt.Errorf("media.own_image_bank: %w", err)
+	}
+	page, err := ownimage.New(a.Lists.Banks, bank)
+	if err != nil {
+		return err
+	}
+	page.Routes(a.api)
+	return nil
 }
 
 // matcher lets the media detector look into the banks.
@@ -109,7 +133,8 @@ const minorClassification = "minor"
 // matchOf is a match as rules see it. A match is for review if its entry is in
 // quarantine, or if nobody who shares the list vouches for it.
 func matchOf(m *hashlist.Match) (media.Match, bool) {
-	doubted := m.Classification == exchange.Unverified || m.Classification == exchange.Disputed
+	class := strings.ToLower(m.Classification)
+	doubted := slices.Contains([]string{exchange.Unverified, exchange.Disputed, ownimage.UnverifiedMinor}, class)
 	out := media.Match{Match: decision.Match{
 		Bank: m.Bank, Entry: m.Entry, Hash: string(m.Kind), Distance: m.Distance,
 		Review: m.Review || doubted && !m.Confirmed,
@@ -119,7 +144,7 @@ func matchOf(m *hashlist.Match) (media.Match, bool) {
 		out.Topic = media.CSAM
 	case hashlist.IIA:
 		out.Topic = media.Intimate
-		if strings.EqualFold(m.Classification, minorClassification) {
+		if class == minorClassification || class == ownimage.UnverifiedMinor {
 			out.Topic = media.CSAM
 		}
 	case hashlist.Terrorism:

@@ -211,3 +211,37 @@ func TestDecisionsHoldNoHash(t *testing.T) {
 		t.Error("the hash is in the decision")
 	}
 }
+
+// What a person sends from their own device is held for a person to look at;
+// if they may be under 18 in it, it goes the way of abuse material.
+func TestOwnImages(t *testing.T) {
+	s := start(t, func(c *config.Config) {
+		c.Media.Deadline = c.Limits.RequestTimeout
+		c.Media.OwnImageBank = "own-images"
+	}, app.Options{})
+	for _, tt := range []struct {
+		seed  uint64
+		minor string
+		rule  string
+	}{{21, "false", "known.intimate-doubted"}, {22, "true", "known.csam-doubted"}} {
+		body := fmt.Sprintf(`{"pdq":%q,"quality":100,"minor":%s}`, s.pdq(t, pattern(tt.seed)), tt.minor)
+		a := s.call(t, request{method: "POST", path: "/own-image/hashes", body: body})
+		if a.status != 201 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		d := s.upload(t, "m-"+tt.minor, picture(copyOf(t, pattern(tt.seed))))
+		if d.Outcome != decision.Hold || !slices.Contains(rules(d), tt.rule) || slices.ContainsFunc(d.Effects, func(e decision.Effect) bool { return e.Kind == decision.Report }) {
+			t.Errorf("minor %s: %s by %v", tt.minor, d.Outcome, rules(d))
+		}
+		var code struct{ Code string }
+		if err := json.Unmarshal(a.body, &code); err != nil {
+			t.Fatal(err)
+		}
+		if a := s.call(t, request{method: "POST", path: "/own-image/withdraw", body: fmt.Sprintf(`{"code":%q}`, code.Code)}); a.status != 204 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+		if d := s.upload(t, "n-"+tt.minor, picture(copyOf(t, pattern(tt.seed)))); d.Outcome != decision.Allow {
+			t.Errorf("taken back: %s by %v", d.Outcome, rules(d))
+		}
+	}
+}
