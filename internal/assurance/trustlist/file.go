@@ -23,7 +23,9 @@ type File struct {
 }
 
 // NewFile is a list of one of the signers.
-func NewFile(path string, signers []*x509.Certificate) *File { return &File{path: path, signers: signers} }
+func NewFile(path string, signers []*x509.Certificate) *File {
+	return &File{path: path, signers: signers}
+}
 
 // Anchors are those of the list as it is now. A list that is out of date gives
 // ErrStale, and one that was not replaced by a better one is no better for it.
