@@ -186,7 +186,7 @@ func (c *Config) check() []error {
 		}
 	}
 	if len(c.Tokens.Issue) > 0 && c.Tokens.Issuer == "" {
-		fault("tokens.issuer", "must be set where tokens are issued")
+		fault("tokens.issue", "needs tokens.issuer, the host by which tokens name this server")
 	}
 	for _, origin := range append([]string{c.Age.URL}, c.Age.Origins...) {
 		u, err := url.Parse(origin)

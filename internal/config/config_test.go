@@ -114,6 +114,9 @@ func TestFaultsSayWhere(t *testing.T) {
 			"breakwater.yaml:4: limits.body_bytes: must be a size in bytes, for example 512, 8KiB or 1MiB",
 			"breakwater.yaml:6: console.live: must be true or false",
 		}},
+		{name: "an issuer without a name", yaml: "tokens:\n  issue: [over-18.strict]\n", want: []string{
+			"breakwater.yaml:2: tokens.issue: needs tokens.issuer, the host by which tokens name this server",
+		}},
 		{name: "shapes", yaml: "addr: [a]\ndata:\nlimits: 3\npolicy: {dir: {a: b}, markets: [[x]]}\n", want: []string{
 			"breakwater.yaml:1: addr: must be one value, not a list",
 			"breakwater.yaml:2: data: has no value",

@@ -424,6 +424,7 @@ func TestDirectoryByHTTP(t *testing.T) {
 		t.Errorf("the log lacks %s: %s", want, platform.log.String())
 	}
 	for what, broken := range map[string]func(http.ResponseWriter){
+		"a redirect":    func(w http.ResponseWriter) { w.Header().Set("Location", "/"); w.WriteHeader(http.StatusFound) },
 		"an error":      func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) },
 		"a page":        func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
 		"half of it":    func(w http.ResponseWriter) { _, _ = w.Write(body[:len(body)/2]) },

@@ -69,7 +69,7 @@ type Trust struct {
 // TrustOptions of trust. The zero value trusts nobody but the own keys.
 type TrustOptions struct {
 	Sources []Source
-	Client  *http.Client     // with a timeout of 10 s unless set
+	Client  *http.Client     // with a timeout of 10 s, and no redirects, unless set
 	Now     func() time.Time // time.Now unless set
 	Log     *slog.Logger     // nowhere unless set
 }
@@ -98,7 +98,10 @@ func NewTrust(ctx context.Context, d *db.DB, keys *Keys, o TrustOptions) (*Trust
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Client == nil {
-		o.Client = &http.Client{Timeout: 10 * time.Second}
+		o.Client = &http.Client{
+			Timeout:       10 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the address is the trust
+		}
 	}
 	t := &Trust{db: d, keys: keys, opt: o}
 	for _, s := range o.Sources {
