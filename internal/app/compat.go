@@ -7,6 +7,8 @@ func (a *App) addCompat() {
 	compat.New(compat.Options{
 		Text:      func() compat.Text { return a.text.Load() },
 		Languages: commentLanguages(),
+		Pictures:  a.mediaDetectors(nil)[0],
+		BodyLimit: int64(a.cfg.Limits.EventBytes),
 		Metrics:   a.watch.Metrics,
 	}).Routes(a.api)
 }

@@ -20,7 +20,13 @@ type perCategory[T any] struct {
 	ViolenceGraphic       T `json:"violence/graphic"`
 }
 
-const categoryCount = 13
+// Places among the categories.
+const (
+	sexual        = 9
+	sexualMinors  = 10
+	violence      = 11
+	categoryCount = 13
+)
 
 // each is the fields in order, to be set.
 func (c *perCategory[T]) each() [categoryCount]*T {

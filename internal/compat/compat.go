@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/fault"
 	"github.com/breakwater-project/breakwater/internal/keys"
@@ -42,6 +43,12 @@ type Options struct {
 	// Languages are those that texts can be scored in.
 	Languages []string
 
+	// Pictures gives the signals of package media; nil looks at none.
+	Pictures detect.Detector
+	// BodyLimit is of requests that may have pictures in them, in bytes; that
+	// of the API unless set.
+	BodyLimit int64
+
 	Metrics *telemetry.Metrics
 }
 
@@ -50,6 +57,8 @@ type Endpoints struct {
 	text      func() Text
 	language  func(string) (string, bool)
 	languages []string
+	pictures  detect.Detector
+	bodyLimit int64
 	metrics   *metrics
 }
 
@@ -58,7 +67,10 @@ func New(o Options) *Endpoints {
 	if o.Language == nil {
 		o.Language = Language
 	}
-	return &Endpoints{text: o.Text, language: o.Language, languages: o.Languages, metrics: newMetrics(o.Metrics)}
+	return &Endpoints{
+		text: o.Text, language: o.Language, languages: o.Languages,
+		pictures: o.Pictures, bodyLimit: o.BodyLimit, metrics: newMetrics(o.Metrics),
+	}
 }
 
 // Routes registers the endpoints.
@@ -68,8 +80,8 @@ func (e *Endpoints) Routes(api *web.API) {
 		Method: "POST", Path: "/v1/moderations", ID: "moderate", Tag: "Drop-in",
 		Summary: "OpenAI's moderations",
 		Description: "Takes and answers what OpenAI's endpoint of the same path does. Errors have OpenAI's object in error. " +
-			"Texts are neither kept nor logged.",
-		Roles: platform, Idempotent: true, Beside: openAIError,
+			"Texts and pictures are neither kept nor logged.",
+		Roles: platform, BodyLimit: e.bodyLimit, Idempotent: true, Beside: openAIError,
 	}, e.moderate)
 	web.Register(api, web.Operation{
 		Method: "POST", Path: "/v1alpha1/comments:analyze", ID: "analyze-comment", Tag: "Drop-in",

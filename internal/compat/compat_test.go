@@ -2,6 +2,7 @@ package compat_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/compat"
+	"github.com/breakwater-project/breakwater/internal/detect"
+	"github.com/breakwater-project/breakwater/internal/detect/media"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/keys"
 	"github.com/breakwater-project/breakwater/internal/telemetry"
@@ -50,7 +55,15 @@ type fixture struct {
 
 func start(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{metrics: telemetry.NewMetrics()}
+	f := &fixture{}
+	f.add(t, compat.Options{})
+	return f
+}
+
+// add makes the endpoints anew, by these options.
+func (f *fixture) add(t *testing.T, o compat.Options) {
+	t.Helper()
+	f.metrics = telemetry.NewMetrics()
 	f.api = web.New(web.Options{
 		Authenticate: func(_ context.Context, credential string) (keys.Principal, error) {
 			if credential != "k" {
@@ -60,19 +73,17 @@ func start(t *testing.T) *fixture {
 		},
 		Rate: 1, Burst: 1100,
 	})
-	compat.New(compat.Options{
-		Text: func() compat.Text { return f.scorer },
-		Language: func(of string) (string, bool) { // "xx: text" is surely in xx, "xx? text" may be
-			if len(of) < 4 || of[2] != ':' && of[2] != '?' {
-				return "", false
-			}
-			return of[:2], of[2] == ':'
-		},
-		Languages: []string{"de", "en"}, Metrics: f.metrics,
-	}).Routes(f.api)
+	o.Text = func() compat.Text { return f.scorer }
+	o.Languages, o.Metrics = []string{"de", "en"}, f.metrics
+	o.Language = func(of string) (string, bool) { // "xx: text" is surely in xx, "xx? text" may be
+		if len(of) < 4 || of[2] != ':' && of[2] != '?' {
+			return "", false
+		}
+		return of[:2], of[2] == ':'
+	}
+	compat.New(o).Routes(f.api)
 	// Making the documents must not open what bodies are checked against.
 	f.api.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/openapi.json", nil))
-	return f
 }
 
 // post sends a body and reads the answer into v.
@@ -180,6 +191,59 @@ func TestModeration(t *testing.T) {
 			if r.Categories["illicit"] != nil || len(r.Applied["illicit"]) != 0 || r.Categories["hate"] == nil {
 				t.Errorf("%s: illicit %v %v, hate %v", body, r.Categories["illicit"], r.Applied["illicit"], r.Categories["hate"])
 			}
+		}
+	}
+}
+
+// looked is a detector of pictures that sees what their bytes spell out.
+type looked struct{ detect.Detector }
+
+func (looked) Detect(_ context.Context, ev *event.Event) (signals []decision.Signal, err error) {
+	for _, m := range ev.Content.Media {
+		switch name := string(m.Data); {
+		case name == "fails":
+			return nil, errors.New("no banks")
+		case name == "":
+			signals = append(signals, decision.Signal{Name: media.SignalUnseen, Score: 1})
+		default:
+			signals = append(signals, decision.Signal{Name: "media." + name, Score: 1})
+		}
+	}
+	return signals, nil
+}
+
+// A picture that is in a bank is in the categories that the bank's topic is.
+func TestPictures(t *testing.T) {
+	f := start(t)
+	f.add(t, compat.Options{Pictures: looked{}})
+	for what, want := range map[string]struct {
+		status  int
+		names   []string
+		applied []string // of sexual
+	}{
+		"csam":              {200, []string{"sexual", "sexual/minors"}, []string{"text", "image"}},
+		"intimate_review":   {200, []string{"sexual"}, []string{"text", "image"}},
+		"terrorism":         {200, []string{"violence"}, []string{"text", "image"}},
+		"listed":            {200, nil, []string{"text", "image"}},
+		"innocent":          {200, nil, []string{"text", "image"}},
+		"fails":             {503, nil, nil},
+		"https://a.b/c.png": {200, nil, []string{"text"}},
+	} {
+		url := what
+		if !strings.Contains(what, ":") {
+			url = "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte(what))
+		}
+		var got moderation
+		body := fmt.Sprintf(`{"input":[{"type":"text","text":"hate:0.2"},{"type":"image_url","image_url":{"url":%q}}]}`, url)
+		if status := f.post(t, "/v1/moderations", body, &got); status != want.status {
+			t.Fatalf("%s: %d", what, status)
+		}
+		if want.status != 200 {
+			continue
+		}
+		r := got.Results[0]
+		if !cmp.Equal(want.names, trueOf(r.Categories)) || !cmp.Equal(want.applied, r.Applied["sexual"]) || !cmp.Equal([]string{"text"}, r.Applied["hate"]) || r.Scores["hate"] != .2 {
+			t.Errorf("%s: %v by %v, hate %v by %v", what, trueOf(r.Categories), r.Applied["sexual"], r.Scores["hate"], r.Applied["hate"])
 		}
 	}
 }

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -89,7 +86,7 @@ type moderationResult struct {
 	Flagged    bool                  `json:"flagged" doc:"Some category is true"`
 	Categories perCategory[*bool]    `json:"categories" doc:"Whether the score reaches the label's threshold; null where nothing looks for it"`
 	Scores     perCategory[float64]  `json:"category_scores" doc:"How probable it is that a person would say so, from 0 to 1"`
-	Applied    perCategory[[]string] `json:"category_applied_input_types" doc:"Which parts were looked at: text; never image while no bank of known images is asked"`
+	Applied    perCategory[[]string] `json:"category_applied_input_types" doc:"Which parts were looked at: text, and image where pictures were compared with the banks of known ones"`
 }
 
 func (e *Endpoints) moderate(ctx context.Context, in *struct{ Body moderationRequest }) (*struct{ Body moderation }, error) {
@@ -100,22 +97,25 @@ func (e *Endpoints) moderate(ctx context.Context, in *struct{ Body moderationReq
 	scorer := e.text()
 	answer := moderation{ID: moderationID(), Model: "breakwater-text@" + scorer.Version()}
 	if input.parts != nil {
-		texts, err := readParts(input.parts)
+		texts, pictures, err := readParts(input.parts)
 		if err != nil {
 			return nil, err
 		}
-		result, err := moderateTexts(ctx, scorer, texts)
-		if err != nil {
+		var result moderationResult
+		if err := result.readTexts(ctx, scorer, texts); err != nil {
 			return nil, err
 		}
-		answer.Results = append(answer.Results, result)
+		if err := e.lookAt(ctx, pictures, &result); err != nil {
+			return nil, err
+		}
+		answer.Results = append(answer.Results, result.finished())
 	}
 	for _, one := range input.texts {
-		result, err := moderateTexts(ctx, scorer, []string{one})
-		if err != nil {
+		var result moderationResult
+		if err := result.readTexts(ctx, scorer, []string{one}); err != nil {
 			return nil, err
 		}
-		answer.Results = append(answer.Results, result)
+		answer.Results = append(answer.Results, result.finished())
 	}
 	return &struct{ Body moderation }{answer}, nil
 }
@@ -127,73 +127,74 @@ func moderationID() string {
 	return "modr-" + hex.EncodeToString(id[:])
 }
 
-// moderateTexts is one result for texts that belong together: of each category
-// the highest of them.
-func moderateTexts(ctx context.Context, scorer Text, texts []string) (moderationResult, error) {
+// readTexts scores texts that belong together: of each category the highest of
+// them counts.
+func (r *moderationResult) readTexts(ctx context.Context, scorer Text, texts []string) error {
+	if len(texts) == 0 {
+		return nil
+	}
 	var all text.Scores
 	for _, one := range texts {
 		scores, err := score(ctx, scorer, one)
 		if err != nil {
-			return moderationResult{}, err
+			return err
 		}
 		for l, p := range scores.Of {
 			all.Of[l] = max(all.Of[l], p)
 		}
 	}
-	var r moderationResult
-	flags, scores, applied := r.Categories.each(), r.Scores.each(), r.Applied.each()
 	for i, b := range categories() {
-		*applied[i] = []string{}
-		if b.labels == nil || len(texts) == 0 {
-			if b.labels != nil {
-				*flags[i] = new(bool)
-			}
-			continue
+		if b.labels != nil {
+			r.saw("text", i, b.of(&all), b.flagged(&all, scorer.Threshold))
 		}
-		flag := b.flagged(&all, scorer.Threshold)
-		*flags[i], *scores[i], *applied[i] = &flag, b.of(&all), []string{"text"}
-		r.Flagged = r.Flagged || flag
 	}
-	return r, nil
+	return nil
 }
 
-// readParts is the texts among the parts. Pictures are checked, and not looked
-// at: the answer says so in category_applied_input_types.
-func readParts(parts []part) ([]string, error) {
-	var texts []string
+// saw notes what was seen of one category in texts or pictures.
+func (r *moderationResult) saw(what string, category int, score float64, flag bool) {
+	flags, scores, applied := r.Categories.each(), r.Scores.each(), r.Applied.each()
+	if *flags[category] != nil {
+		flag = flag || **flags[category]
+	}
+	*flags[category] = &flag
+	*scores[category] = max(*scores[category], score)
+	*applied[category] = append(*applied[category], what)
+	r.Flagged = r.Flagged || flag
+}
+
+// finished is the result without gaps: what was looked for and had nothing to
+// be looked at is false, what is not looked for is null.
+func (r *moderationResult) finished() moderationResult {
+	for i, b := range categories() {
+		if flag := r.Categories.each()[i]; *flag == nil && b.labels != nil {
+			*flag = new(bool)
+		}
+		if applied := r.Applied.each()[i]; *applied == nil {
+			*applied = []string{}
+		}
+	}
+	return *r
+}
+
+// readParts is the texts and the pictures among the parts.
+func readParts(parts []part) (texts []string, pictures []event.Media, err error) {
 	for i, p := range parts {
 		at := fmt.Sprintf("input[%d].", i)
 		switch {
 		case p.Type == "text" && p.Text != nil && p.ImageURL == nil:
 			texts = append(texts, *p.Text)
 		case p.Type == "text":
-			return nil, fault.Fieldwise(fault.Field{Location: at + "text", Message: "a part of type text has text and nothing else"})
+			return nil, nil, fault.Fieldwise(fault.Field{Location: at + "text", Message: "a part of type text has text and nothing else"})
 		case p.ImageURL == nil || p.Text != nil:
-			return nil, fault.Fieldwise(fault.Field{Location: at + "image_url", Message: "a part of type image_url has image_url and nothing else"})
+			return nil, nil, fault.Fieldwise(fault.Field{Location: at + "image_url", Message: "a part of type image_url has image_url and nothing else"})
 		default:
-			if err := checkPicture(p.ImageURL.URL); err != nil {
-				return nil, fault.Fieldwise(fault.Field{Location: at + "image_url.url", Message: err.Error()})
+			picture, err := readPicture(p.ImageURL.URL)
+			if err != nil {
+				return nil, nil, fault.Fieldwise(fault.Field{Location: at + "image_url.url", Message: err.Error()})
 			}
+			pictures = append(pictures, picture)
 		}
 	}
-	return texts, nil
-}
-
-// checkPicture refuses what names no picture.
-func checkPicture(url string) error {
-	rest, inline := strings.CutPrefix(url, "data:")
-	if !inline {
-		if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") || len(url) > event.MaxURL {
-			return errors.New("must be an http, https or data address")
-		}
-		return nil
-	}
-	head, data, ok := strings.Cut(rest, ",")
-	if !ok || !strings.HasPrefix(head, "image/") || !strings.HasSuffix(head, ";base64") {
-		return errors.New("a data address must be of the form data:image/...;base64,...")
-	}
-	if _, err := base64.StdEncoding.DecodeString(data); err != nil || data == "" {
-		return errors.New("the picture is not base64")
-	}
-	return nil
+	return texts, pictures, nil
 }
