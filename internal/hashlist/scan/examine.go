@@ -9,6 +9,7 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -34,10 +35,17 @@ type examiner struct {
 	*Scanner
 	pictures picture.Hasher
 	buf      []byte
+	// address is where in memory the ffmpeg program had something, which it
+	// says in its errors. Reports of the same files are to be the same.
+	address *regexp.Regexp
 }
 
 func (s *Scanner) newExaminer() *examiner {
-	return &examiner{Scanner: s, pictures: picture.Hasher{Limits: s.Images, Fast: s.Fast, Other: s.Videos.Still}}
+	return &examiner{
+		Scanner:  s,
+		pictures: picture.Hasher{Limits: s.Images, Fast: s.Fast, Other: s.Videos.Still},
+		address:  regexp.MustCompile(` @ 0x[0-9a-f]+`),
+	}
 }
 
 // examine finishes a job. Its error ends the scan.
@@ -179,7 +187,10 @@ func (e *examiner) video(ctx context.Context, j *job, q *hashlist.Query) error {
 	if errors.As(err, &missing) {
 		return reason("%s is not installed, so the video's digests were compared, not its pictures", missing.Program)
 	}
-	return err
+	if err != nil {
+		return errors.New(e.address.ReplaceAllString(err.Error(), ""))
+	}
+	return nil
 }
 
 // untilDone reads until ctx ends.
