@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"math"
 	"slices"
@@ -55,8 +56,8 @@ func (s *Banks) Cursor(ctx context.Context, bank, exchange string) (string, erro
 
 // item is an entry that can be kept.
 type item struct {
-	key     []byte
-	id      string // "" if it is called by its hash
+	name    string
+	id      string // the name; "" if that is its hash
 	hashes  []byte
 	quality int // of its PDQ hash, if it has one
 	entry   *Entry
@@ -71,11 +72,11 @@ func (s *Banks) items(entries []Entry) (items []item, refused []Refusal) {
 			refused = append(refused, Refusal{Index: i, ID: entries[i].ID, Reason: err.Error()})
 			continue
 		}
-		if j, ok := at[string(it.key)]; ok {
+		if j, ok := at[it.name]; ok {
 			items[j] = it
 			continue
 		}
-		at[string(it.key)] = len(items)
+		at[it.name] = len(items)
 		items = append(items, it)
 	}
 	return items, refused
@@ -114,13 +115,13 @@ func (s *Banks) item(e *Entry) (item, error) {
 	if it.id == name {
 		it.id = ""
 	}
-	it.key = keyOf(orElse(it.id, name))
+	it.name = orElse(it.id, name)
 	return it, nil
 }
 
-// keyOf stands for an entry's id in the bank's index.
-func keyOf(id string) []byte {
-	sum := sha256.Sum256([]byte(id))
+// keyOf stands for an entry's id in a bank.
+func keyOf(bank int64, id string) []byte {
+	sum := sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, uint64(bank)), id...)) //nolint:gosec // numbers of banks are small
 	return sum[:16]
 }
 
@@ -142,15 +143,15 @@ type application struct {
 func (a *application) upsert(ctx context.Context, items []item) error {
 	keys := make([][]byte, len(items))
 	for i := range items {
-		keys[i] = items[i].key
+		keys[i] = keyOf(a.bank.id, items[i].name)
 	}
-	there, err := entriesByKey(ctx, a.tx, a.bank.id, keys)
+	there, err := entriesByKey(ctx, a.tx, keys)
 	if err != nil {
 		return err
 	}
 	var fresh []*entryRow
 	for i := range items {
-		row := a.row(&items[i])
+		row := a.row(&items[i], keys[i])
 		old := there[string(row.key)]
 		switch {
 		case old == nil:
@@ -192,10 +193,10 @@ func (a *application) count(old *entryRow) {
 }
 
 // row is what is stored of an entry that is new.
-func (a *application) row(it *item) *entryRow {
+func (a *application) row(it *item, key []byte) *entryRow {
 	e, now := it.entry, a.change.now.UnixMicro()
 	return &entryRow{
-		bank: a.bank.id, key: it.key, id: text(it.id, ""), hashes: it.hashes, quality: int64(it.quality),
+		bank: a.bank.id, key: key, id: text(it.id, ""), hashes: it.hashes, quality: int64(it.quality),
 		classification: text(e.Classification, a.bank.Classification),
 		source:         text(e.Source, a.bank.Source),
 		note:           text(e.Note, ""),
@@ -237,9 +238,9 @@ func (a *application) replace(ctx context.Context, e *entryRow) error {
 func (a *application) remove(ctx context.Context, ids []string) error {
 	keys := make([][]byte, len(ids))
 	for i, id := range ids {
-		keys[i] = keyOf(id)
+		keys[i] = keyOf(a.bank.id, id)
 	}
-	there, err := entriesByKey(ctx, a.tx, a.bank.id, keys)
+	there, err := entriesByKey(ctx, a.tx, keys)
 	if err != nil {
 		return err
 	}
@@ -292,7 +293,7 @@ func (s *Banks) Entry(ctx context.Context, bank, id string) (Entry, error) {
 	if err != nil {
 		return Entry{}, wrap("entry", err)
 	}
-	there, err := entriesByKey(ctx, s.db.Read, b.id, [][]byte{keyOf(id)})
+	there, err := entriesByKey(ctx, s.db.Read, [][]byte{keyOf(b.id, id)})
 	if err != nil {
 		return Entry{}, wrap("entry", err)
 	}

@@ -65,7 +65,7 @@ func (s *Banks) alter(ctx context.Context, bank, id string, f func(*sql.Tx, *tur
 		if err != nil {
 			return err
 		}
-		there, err := entriesByKey(ctx, tx, b.id, [][]byte{keyOf(id)})
+		there, err := entriesByKey(ctx, tx, [][]byte{keyOf(b.id, id)})
 		if err != nil {
 			return err
 		}

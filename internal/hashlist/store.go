@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"strings"
 	"time"
 
 	"github.com/breakwater-project/breakwater/internal/db"
@@ -147,19 +148,19 @@ func (e *entryRow) args() []any {
 }
 
 // chunk bounds how many rows one statement names.
-const chunk = 500
+const chunk = 100
 
-// entriesByKey are the entries of a bank that have the keys.
-func entriesByKey(ctx context.Context, q db.Querier, bank int64, keys [][]byte) (map[string]*entryRow, error) {
+// entriesByKey are the entries that have the keys.
+func entriesByKey(ctx context.Context, q db.Querier, keys [][]byte) (map[string]*entryRow, error) {
 	found := make(map[string]*entryRow, len(keys))
 	for len(keys) > 0 {
 		part := keys[:min(chunk, len(keys))]
 		keys = keys[len(part):]
-		args := []any{bank}
+		args := make([]any, 0, len(part))
 		for _, key := range part {
 			args = append(args, key)
 		}
-		err := db.Query(ctx, q, `SELECT `+entryColumns+` FROM hashlist_entry WHERE bank = $1 AND key IN (`+db.Params(2, len(part))+`)`, args,
+		err := db.Query(ctx, q, `SELECT `+entryColumns+` FROM hashlist_entry WHERE key IN (`+db.Params(1, len(part))+`)`, args,
 			func(rows *sql.Rows) error {
 				e := new(entryRow)
 				if err := e.scan(rows); err != nil {
@@ -175,24 +176,48 @@ func entriesByKey(ctx context.Context, q db.Querier, bank int64, keys [][]byte) 
 	return found, nil
 }
 
+// together is how many rows one statement inserts. SQLite looks a parameter's
+// name up in a list of them, so that more of them cost more each.
+const together = 8
+
 func insertEntries(ctx context.Context, tx *sql.Tx, entries []*entryRow) error {
-	for len(entries) > 0 {
-		part := entries[:min(chunk, len(entries))]
-		entries = entries[len(part):]
-		text := `INSERT INTO hashlist_entry (` + entryColumns + `) VALUES `
-		args := make([]any, 0, entryWidth*len(part))
-		for i, e := range part {
-			if i > 0 {
-				text += `, `
-			}
-			text += `(` + db.Params(1+len(args), entryWidth) + `)`
-			args = append(args, e.args()...)
-		}
-		if _, err := tx.ExecContext(ctx, text, args...); err != nil {
+	if len(entries) >= together {
+		many, err := tx.PrepareContext(ctx, insertText(together))
+		if err != nil {
 			return err
 		}
+		defer func() { _ = many.Close() }() // ends with the transaction in any case
+		for ; len(entries) >= together; entries = entries[together:] {
+			if _, err := many.ExecContext(ctx, insertArgs(entries[:together])...); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	if len(entries) == 0 {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, insertText(len(entries)), insertArgs(entries)...)
+	return err
+}
+
+func insertText(rows int) string {
+	var text strings.Builder
+	text.WriteString(`INSERT INTO hashlist_entry (` + entryColumns + `) VALUES `)
+	for i := range rows {
+		if i > 0 {
+			text.WriteString(`, `)
+		}
+		text.WriteString(`(` + db.Params(1+i*entryWidth, entryWidth) + `)`)
+	}
+	return text.String()
+}
+
+func insertArgs(entries []*entryRow) []any {
+	args := make([]any, 0, entryWidth*len(entries))
+	for _, e := range entries {
+		args = append(args, e.args()...)
+	}
+	return args
 }
 
 // updateEntry writes what may change of an entry.

@@ -28,7 +28,7 @@ CREATE TABLE hashlist_bank (
 CREATE TABLE hashlist_entry (
   bank           BIGINT NOT NULL,
   num            BIGINT NOT NULL,
-  key            BYTES,           -- 16 bytes that stand for the id; NULL if another number has it now
+  key            BYTES,           -- 16 bytes that stand for bank and id; NULL if another number has them now
   id             TEXT,            -- NULL if it is called by its hash
   hashes         BYTES NOT NULL,  -- as hash.go packs them
   quality        BIGINT NOT NULL, -- of the PDQ hash; 0 is not known
@@ -45,7 +45,7 @@ CREATE TABLE hashlist_entry (
   PRIMARY KEY (bank, num)
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX hashlist_entry_key ON hashlist_entry (bank, key);
+CREATE UNIQUE INDEX hashlist_entry_key ON hashlist_entry (key);
 CREATE INDEX hashlist_entry_seq ON hashlist_entry (seq, bank, num);
 CREATE INDEX hashlist_entry_removed ON hashlist_entry (removed) WHERE removed IS NOT NULL;
 
