@@ -9,8 +9,9 @@
 // what the reference's command line computes instead.
 //
 // The pixels of a JPEG file are not fixed by its standard. Those of image/jpeg
-// differ from libjpeg's by rounding, and some hashes by 2 or 4 bits. Colour
-// differences are drawn as libjpeg draws them, smoother than At gives them.
+// differ from libjpeg's by rounding, and some hashes by 2 or 4 bits; package
+// picture decodes them as libjpeg does. Colour differences are drawn as libjpeg
+// draws them, smoother than At gives them.
 //
 // Time and memory grow with the size of the image. Whoever hashes images of
 // strangers limits their width and height before decoding.

@@ -158,8 +158,8 @@ func (j *job) stillJPEG() (image.Image, error) {
 		j.size = size
 		return m, err
 	}
-	// CMYK, arithmetic coding or damage: image/jpeg has the last word. It takes
-	// twice the memory for a progressive image.
+	// CMYK or damage: image/jpeg has the last word. It takes twice the memory for
+	// a progressive image.
 	config, err := imagejpeg.DecodeConfig(j.open(j.data))
 	if err != nil {
 		return nil, err

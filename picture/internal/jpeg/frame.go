@@ -48,7 +48,10 @@ func (d *Decoder) frame(segment []byte, rgb, jfif bool) error {
 		return ErrUnsupported
 	}
 	if !d.shape() {
-		return ErrUnsupported
+		if c[1].h > c[0].h || c[2].h > c[0].h || c[1].v > c[0].v || c[2].v > c[0].v {
+			return ErrUnsupported
+		}
+		d.fast, c[1].wanted, c[2].wanted = true, false, false // colours that lie oddly are left out
 	}
 	return d.allocate()
 }

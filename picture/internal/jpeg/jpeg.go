@@ -74,7 +74,9 @@ type component struct {
 
 // Decode decodes a file. The image is overwritten by the next one. Where fast,
 // and both sides have 512 pixels and more, it is the brightness only; where
-// they have 1000 or 3000, at a half or a quarter of the size.
+// they have 1000 or 3000, at a half or a quarter of the size. It is the
+// brightness also where colours are subsampled in a way that image.YCbCr does
+// not have, and that hardly a program writes.
 func (d *Decoder) Decode(file []byte, limits Limits, fast bool) (m image.Image, size image.Point, err error) {
 	d.limits, d.fast = limits, fast
 	d.width, d.height, d.interval = 0, 0, 0

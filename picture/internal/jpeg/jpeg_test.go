@@ -85,6 +85,42 @@ func TestLikeLibjpeg(t *testing.T) {
 	}
 }
 
+// Colours that lie oddly are left out, and the brightness is that of libjpeg.
+func TestOddColours(t *testing.T) {
+	for _, tool := range []string{"djpeg", "cjpeg"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skipf("no %s, of libjpeg-turbo, to compare with", tool)
+		}
+	}
+	pixels := []byte("P6 61 47 255\n")
+	for i := range 61 * 47 * 3 {
+		pixels = append(pixels, byte(i*i/90))
+	}
+	for _, sample := range []string{"2x2,2x1,1x2", "1x2,1x1,1x2", "3x1,1x1,1x1", "2x2,1x1,2x2"} {
+		var files [2][]byte
+		in := pixels
+		for i, args := range [][]string{{"cjpeg", "-sample", sample}, {"djpeg", "-grayscale", "-pnm"}} {
+			cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+			cmd.Stdin = bytes.NewReader(in)
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%s: %v", sample, err)
+			}
+			files[i], in = out, out
+		}
+		m, size, err := new(Decoder).Decode(files[0], unlimited{}, false)
+		if err != nil || size != image.Pt(61, 47) || m.Bounds().Size() != size {
+			t.Fatalf("%s: %v, %v", sample, size, err)
+		}
+		want := files[1][len(files[1])-61*47:]
+		for i, v := range want {
+			if got := luma(m, i%61, i/61); got != v {
+				t.Fatalf("%s: pixel %d is %d, want %d", sample, i, got, v)
+			}
+		}
+	}
+}
+
 func luma(m image.Image, x, y int) byte {
 	switch m := m.(type) {
 	case *image.YCbCr:
