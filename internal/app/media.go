@@ -134,7 +134,7 @@ const minorClassification = "minor"
 // quarantine, or if nobody who shares the list vouches for it.
 func matchOf(m *hashlist.Match) (media.Match, bool) {
 	class := strings.ToLower(m.Classification)
-	doubted := slices.Contains([]string{exchange.Unverified, exchange.Disputed, ownimage.UnverifiedMinor}, class)
+	doubted := slices.Contains([]string{exchange.Unverified, exchange.Disputed, ownimage.Unverified, ownimage.UnverifiedMinor}, class)
 	out := media.Match{Match: decision.Match{
 		Bank: m.Bank, Entry: m.Entry, Hash: string(m.Kind), Distance: m.Distance,
 		Review: m.Review || doubted && !m.Confirmed,

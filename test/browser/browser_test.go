@@ -17,6 +17,13 @@ func TestLivePage(t *testing.T) {
 		t.Skip("starts a browser")
 	}
 	needs(t)
+	built(t)
+	command(t, "node", "--test", "--test-reporter=spec", "live.test.js")
+}
+
+// built has the npm packages and the program, which BREAKWATER_BIN names.
+func built(t *testing.T) {
+	t.Helper()
 	if _, err := os.Stat("node_modules/playwright-core"); err != nil {
 		command(t, "npm", "ci", "--no-audit", "--no-fund")
 	}
@@ -26,7 +33,6 @@ func TestLivePage(t *testing.T) {
 		command(t, "go", "build", "-o", program, "../../cmd/breakwater")
 	}
 	t.Setenv("BREAKWATER_BIN", program)
-	command(t, "node", "--test", "--test-reporter=spec", "live.test.js")
 }
 
 // needs skips, with the name of what is missing.

@@ -25,8 +25,8 @@ import (
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/fault"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
-	"github.com/breakwater-project/breakwater/internal/hashlist/exchange"
 	"github.com/breakwater-project/breakwater/internal/web"
+	"github.com/breakwater-project/breakwater/pdq"
 )
 
 //go:generate go run generate.go
@@ -34,10 +34,12 @@ import (
 //go:embed page.html texts assets
 var files embed.FS
 
-// UnverifiedMinor is the classification of an entry whose sender says that they
-// are, or may be, under 18 in the picture; of all others it is
-// exchange.Unverified.
-const UnverifiedMinor = "unverified-minor"
+// Classifications of entries: nobody has confirmed them yet. The second is of
+// those whose sender says that they are, or may be, under 18 in the picture.
+const (
+	Unverified      = "unverified"
+	UnverifiedMinor = "unverified-minor"
+)
 
 // Source is who such entries come from.
 const Source = "own-image"
@@ -136,12 +138,14 @@ func (p *Page) send(w http.ResponseWriter, r *http.Request) error {
 		return fault.Fieldwise(fault.Field{Location: "quality", Message: "must be 50 to 100: of less, other pictures look the same"})
 	}
 	e := hashlist.Entry{
-		Quality: f.Quality, Classification: exchange.Unverified, Source: Source,
+		Quality: f.Quality, Classification: Unverified, Source: Source,
 		Note: "Sent by the person shown.",
 	}
-	if !exchange.Put(&e.Hashes, hashlist.PDQ, f.PDQ) {
+	hash, err := pdq.Parse(f.PDQ)
+	if err != nil {
 		return fault.Fieldwise(fault.Field{Location: "pdq", Message: "must be 64 hexadecimal digits"})
 	}
+	e.Hashes.PDQ = hash.String()
 	if f.Minor {
 		e.Classification = UnverifiedMinor
 	}

@@ -159,6 +159,7 @@
   $('form').addEventListener('submit', send);
   $('again').addEventListener('click', again);
   $('back').addEventListener('submit', back);
+  $('no-script').hidden = true;
   $('form').hidden = false;
   $('back').hidden = false;
 })();

@@ -1,7 +1,5 @@
 //go:build js && wasm
 
-// Command wasm is the PDQ hasher as browsers run it: a page hands it the pixels
-// of a picture, and it hands back the hash. It has no way out of the page.
 package main
 
 import (
@@ -14,6 +12,8 @@ import (
 // maxPixels bounds a picture: memory grows with it.
 const maxPixels = 64 << 20
 
+// main waits for the page to hand it the pixels of a picture, and hands back
+// the hash. It has no way out of the page.
 func main() {
 	var hasher pdq.Hasher
 	js.Global().Set("breakwaterPDQ", js.FuncOf(func(_ js.Value, args []js.Value) any {

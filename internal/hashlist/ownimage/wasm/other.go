@@ -1,5 +1,6 @@
 //go:build !js
 
+// Command wasm is the PDQ hasher as browsers run it; see main.go.
 package main
 
 import "os"
