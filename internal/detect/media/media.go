@@ -117,8 +117,8 @@ func (d *Detector) Signals() []string {
 	return topicSignals("media", SignalInnocent, SignalLowQuality, SignalUnreadable, SignalUnseen)
 }
 
-// atOnce bounds how many media of one event are looked at at once. How many
-// pictures are decoded at once, of all events, is the matcher's to bound.
+// atOnce bounds how many media of one event are at work at the same time. How
+// many pictures are decoded, of all events, is the matcher's to bound.
 const atOnce = 4
 
 // Detect looks at each medium. If it could not look at one, it says nothing of

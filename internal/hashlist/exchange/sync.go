@@ -390,7 +390,7 @@ func (x *Exchanges) wait(ctx context.Context, s *Source) time.Duration {
 
 func (x *Exchanges) note(what, name string, err error) {
 	if x.o.Log != nil {
-		x.o.Log.Warn(what, slog.String("exchange", name), slog.Any("error", err))
+		x.o.Log.Warn("an exchange needs attention", slog.String("exchange", name), slog.String("what", what), slog.Any("error", err))
 	}
 }
 
