@@ -99,7 +99,6 @@ type APIRequest struct {
 type request struct {
 	id, session, kind string
 	seed              []byte // nil once it was answered
-	finding, code     string
 	expires           time.Time
 }
 

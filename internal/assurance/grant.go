@@ -81,7 +81,7 @@ func (g *Grants) Spend(ctx context.Context, tx *sql.Tx, secret string, k int) (G
 	if err != nil {
 		return Grant{}, fmt.Errorf("assurance: spend: %w", err)
 	}
-	got.Class = agetoken.Class(class) //nolint:gosec // New wrote it
+	got.Class = agetoken.Class(class)
 	return got, nil
 }
 

@@ -201,7 +201,7 @@ func (a *Assurance) getRequest(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/oauth-authz-req+jwt")
-	_, _ = w.Write([]byte(object)) // fails if the caller has gone
+	_, _ = w.Write([]byte(object)) //nolint:gosec // a JWT, sent as one; fails if the caller has gone
 }
 
 // walletForm is what a wallet posts, for the documents.
@@ -266,7 +266,7 @@ const Cookie = "breakwater_age"
 // SetBrowser gives a browser the secret of a session, as Bind made it. One
 // browser tries one session at a time.
 func (a *Assurance) SetBrowser(w http.ResponseWriter, secret string) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure unless the server itself is reached without TLS
 		Name: Cookie, Value: secret, Path: "/", MaxAge: int(sessionLife.Seconds()), HttpOnly: true,
 		Secure: strings.HasPrefix(a.opt.URL(), "https://"), SameSite: http.SameSiteLaxMode,
 	})

@@ -169,7 +169,7 @@ func (a *Assurance) postStart(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		web.Refuse(r, problem(err))
 	default:
-		http.Redirect(w, r, address, http.StatusSeeOther)
+		http.Redirect(w, r, address, http.StatusSeeOther) //nolint:gosec // as the configured provider made it
 	}
 }
 

@@ -77,8 +77,8 @@ func anyResult(r *rand.Rand) assurance.Result {
 	from := r.IntN(60)
 	res := assurance.Result{
 		Ages:  age.Interval{From: from, To: from + 1 + r.IntN(event.MaxAge-from)},
-		Basis: event.Basis(r.IntN(6)), Method: methods[r.IntN(len(methods))], //nolint:gosec // small
-		Level: agetoken.Class(r.IntN(5)), Confidence: r.Float64(), Integrity: assurance.Integrity(r.IntN(4)), //nolint:gosec // small
+		Basis: event.Basis(r.IntN(6)), Method: methods[r.IntN(len(methods))],
+		Level: agetoken.Class(r.IntN(5)), Confidence: r.Float64(), Integrity: assurance.Integrity(r.IntN(4)),
 		CheckedOn: start.AddDate(0, 0, -r.IntN(30)),
 	}
 	if r.IntN(2) == 0 {

@@ -42,7 +42,7 @@ func (a *Assurance) readSession(ctx context.Context, q queryer, id string) (Sess
 		return Session{}, fmt.Errorf("stored profile %q: %w", profile, ErrNoProfile)
 	}
 	s.Profile, s.Flow, s.State = p, Flow(flow), State(state)
-	s.Class = agetoken.Class(class) //nolint:gosec // endSession wrote it
+	s.Class = agetoken.Class(class)
 	s.Expires = time.UnixMicro(expires).UTC()
 	return s, nil
 }

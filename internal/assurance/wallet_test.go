@@ -72,7 +72,14 @@ type request struct {
 	cookie       *http.Cookie
 }
 
-func (s *site) call(t *testing.T, r request) (*http.Response, object) {
+// answer is what came back.
+type answer struct {
+	status   int
+	location string
+	object   object // of an answer in JSON
+}
+
+func (s *site) call(t *testing.T, r request) answer {
 	t.Helper()
 	var body io.Reader = http.NoBody
 	kind := ""
@@ -97,25 +104,22 @@ func (s *site) call(t *testing.T, r request) (*http.Response, object) {
 	}
 	w := httptest.NewRecorder()
 	s.api.ServeHTTP(w, req)
-	resp := w.Result()
-	var o object
-	text, err := io.ReadAll(resp.Body)
-	if err == nil && strings.Contains(resp.Header.Get("Content-Type"), "json") {
-		err = json.Unmarshal(text, &o)
+	a := answer{status: w.Code, location: w.Header().Get("Location")}
+	if strings.Contains(w.Header().Get("Content-Type"), "json") {
+		if err := json.Unmarshal(w.Body.Bytes(), &a.object); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, o
+	return a
 }
 
 func (s *site) want(t *testing.T, r request, status int) object {
 	t.Helper()
-	resp, o := s.call(t, r)
-	if resp.StatusCode != status {
-		t.Fatalf("%s %s: %d %v, want %d", r.method, r.path, resp.StatusCode, o, status)
+	a := s.call(t, r)
+	if a.status != status {
+		t.Fatalf("%s %s: %d %v, want %d", r.method, r.path, a.status, a.object, status)
 	}
-	return o
+	return a.object
 }
 
 func (s *site) session(t *testing.T, more object) object {
@@ -236,10 +240,10 @@ func TestAnswersRace(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
-				resp, _ := s.call(t, request{method: "POST", path: path(t, r.ResponseURI), body: form})
+				got := s.call(t, request{method: "POST", path: path(t, r.ResponseURI), body: form})
 				mu.Lock()
 				defer mu.Unlock()
-				counts[resp.StatusCode]++
+				counts[got.status]++
 			})
 		}
 		wg.Wait()
@@ -334,9 +338,9 @@ func TestFlows(t *testing.T) {
 				t.Errorf("another browser completes it: %s", state)
 			}
 			s.want(t, request{method: "POST", path: "/v1/age/sessions/" + id + "/complete", body: object{"response_code": code(t, answer)}}, http.StatusForbidden)
-			resp, _ := s.call(t, request{method: "GET", path: back, cookie: &http.Cookie{Name: assurance.Cookie, Value: secret}})
-			if resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != platform+"/back" {
-				t.Errorf("%d to %s", resp.StatusCode, resp.Header.Get("Location"))
+			got := s.call(t, request{method: "GET", path: back, cookie: &http.Cookie{Name: assurance.Cookie, Value: secret}})
+			if got.status != http.StatusSeeOther || got.location != platform+"/back" {
+				t.Errorf("%d to %s", got.status, got.location)
 			}
 			if k := s.known(t, "u-page"); !k.Proven {
 				t.Errorf("%+v", k)
@@ -366,9 +370,9 @@ func TestNumber(t *testing.T) {
 		}
 		typed := func(number string, cookie *http.Cookie, status int, to string) {
 			t.Helper()
-			resp, _ := s.call(t, request{method: "POST", path: "/age/" + id + "/number", body: url.Values{"number": {number}}, cookie: cookie})
-			if resp.StatusCode != status || resp.Header.Get("Location") != to {
-				t.Errorf("%s: %d to %s", number, resp.StatusCode, resp.Header.Get("Location"))
+			got := s.call(t, request{method: "POST", path: "/age/" + id + "/number", body: url.Values{"number": {number}}, cookie: cookie})
+			if got.status != status || got.location != to {
+				t.Errorf("%s: %d to %s", number, got.status, got.location)
 			}
 		}
 		typed(shown, nil, http.StatusForbidden, "")

@@ -28,13 +28,13 @@ type encoder []byte
 func (e *encoder) head(major byte, n int) *encoder {
 	switch {
 	case n < 24:
-		*e = append(*e, major|byte(n)) //nolint:gosec // below 24
+		*e = append(*e, major|byte(n))
 	case n < 1<<8:
 		*e = append(*e, major|24, byte(n))
 	case n < 1<<16:
-		*e = binary.BigEndian.AppendUint16(append(*e, major|25), uint16(n)) //nolint:gosec // below 65536
+		*e = binary.BigEndian.AppendUint16(append(*e, major|25), uint16(n))
 	default:
-		*e = binary.BigEndian.AppendUint32(append(*e, major|26), uint32(n)) //nolint:gosec // lengths of requests
+		*e = binary.BigEndian.AppendUint32(append(*e, major|26), uint32(n))
 	}
 	return e
 }
@@ -72,21 +72,15 @@ func (d *decoder) head(major byte) int {
 		return 0
 	}
 	low, rest := int(d.data[0]&0x1f), d.data[1:]
-	size := 0
-	switch {
-	case low < 24:
+	if low < 24 {
 		d.data = rest
 		return low
-	case low == 24:
-		size = 1
-	case low == 25:
-		size = 2
-	case low == 26:
-		size = 4
-	default:
+	}
+	if low > 26 {
 		d.err = errCBOR
 		return 0
 	}
+	size := 1 << (low - 24)
 	if len(rest) < size {
 		d.err = errCBOR
 		return 0

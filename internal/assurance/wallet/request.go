@@ -174,6 +174,6 @@ func (q *Question) encryptionInfo() string {
 	var info encoder
 	info.head(cborArray, 2).text("dcapi").head(cborMap, 2).text("nonce").bytes([]byte(q.Nonce))
 	info.text("recipientPublicKey").head(cborMap, 4) // COSE_Key (RFC 9052 §7): EC2 on P-256
-	info.raw(1, 2, cborNegative|0, 1, cborNegative|1).bytes(x).raw(cborNegative | 2).bytes(y)
+	info.raw(1, 2, cborNegative, 1, cborNegative|1).bytes(x).raw(cborNegative | 2).bytes(y)
 	return base64.RawURLEncoding.EncodeToString(info)
 }

@@ -47,7 +47,7 @@ func ReadLink(t testing.TB, link string) Request {
 // ReadObject reads a signed request object, with the key of its certificate.
 func ReadObject(t testing.TB, object string) Request {
 	t.Helper()
-	signed, err := jose.ParseSigned(object, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(object, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

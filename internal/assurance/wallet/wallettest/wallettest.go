@@ -15,6 +15,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 )
@@ -134,11 +135,11 @@ func (m *MDoc) Present(t testing.TB, transcript []byte) []byte {
 func head(major byte, n int) []byte {
 	switch {
 	case n < 24:
-		return []byte{major | byte(n)} //nolint:gosec // below 24
+		return []byte{major | byte(n)}
 	case n < 256:
 		return []byte{major | 24, byte(n)}
 	}
-	return binary.BigEndian.AppendUint16([]byte{major | 25}, uint16(n)) //nolint:gosec // tests are small
+	return binary.BigEndian.AppendUint16([]byte{major | 25}, uint16(n))
 }
 
 func str(major byte, s string) []byte { return append(head(major, len(s)), s...) }
@@ -165,8 +166,8 @@ func value(v any) []byte {
 // mapOf takes text keys (string) and encoded values ([]byte) in turn.
 func mapOf(pairs ...any) []byte {
 	b := head(0xa0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		b = append(append(b, str(0x60, pairs[i].(string))...), pairs[i+1].([]byte)...)
+	for pair := range slices.Chunk(pairs, 2) {
+		b = append(append(b, str(0x60, pair[0].(string))...), pair[1].([]byte)...)
 	}
 	return b
 }
