@@ -35,7 +35,7 @@ func (j *job) webp(n int) (*animation, error) {
 		a.frames = 1
 		a.cel = func() (cel, error) {
 			return cel{at: image.Rectangle{Max: j.size}, decode: func() (image.Image, error) {
-				return webp.Decode(j.open(j.data))
+				return j.webpImage(j.data, j.size)
 			}}, nil
 		}
 		return a, nil
@@ -81,13 +81,41 @@ func (j *job) webpCel(chunks *riffChunks) (cel, error) {
 		if err != nil {
 			return nil, err
 		}
-		m, err := webp.Decode(j.open(file))
-		if err == nil && m.Bounds().Size() != c.at.Size() {
-			err = errWebP
-		}
-		return m, err
+		return j.webpImage(file, c.at.Size())
 	}
 	return c, nil
+}
+
+// webpImage decodes a file of one image whose size is known. What is coded may
+// claim another size than what frames it, and memory is taken for what is coded.
+func (j *job) webpImage(file []byte, size image.Point) (image.Image, error) {
+	for chunks := (riffChunks{file[12:]}); ; {
+		id, body, err := chunks.next()
+		if err != nil {
+			return nil, err
+		}
+		if id != "VP8 " && id != "VP8L" {
+			continue
+		}
+		if coded, err := codedSize(id, body); err != nil || coded != size {
+			return nil, errors.Join(errWebP, err)
+		}
+		return webp.Decode(j.open(file))
+	}
+}
+
+// codedSize is the size that a coded image begins with (RFC 6386, 9.1; RFC
+// 9649, 3.4).
+func codedSize(id string, body []byte) (image.Point, error) {
+	lossless := id == "VP8L"
+	if len(body) < 5 || !lossless && len(body) < 10 {
+		return image.Point{}, io.ErrUnexpectedEOF
+	}
+	if lossless {
+		bits := binary.LittleEndian.Uint32(body[1:])
+		return image.Pt(int(bits&0x3fff)+1, int(bits>>14&0x3fff)+1), nil
+	}
+	return image.Pt(int(binary.LittleEndian.Uint16(body[6:])&0x3fff), int(binary.LittleEndian.Uint16(body[8:])&0x3fff)), nil
 }
 
 // standalone makes a file of a frame's chunks: its transparency, if it has
