@@ -25,7 +25,8 @@ type row struct {
 	counts                                   Counts
 }
 
-// take gives an exchange to a holder for a while, unless another has it; with
+// take gives an exchange to a holder for a while, unless another that lives
+// has it; with
 // ifDue, also unless its time has not come. It says whether somebody has asked
 // to believe a list that shrinks.
 func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifDue bool) (taken, shrink bool, err error) {
@@ -33,14 +34,23 @@ func take(ctx context.Context, d *db.DB, name, holder string, now time.Time, ifD
 		if err := know(ctx, tx, name); err != nil {
 			return err
 		}
+		var before string
+		if err := db.Query(ctx, tx, `SELECT holder FROM exchange_sync WHERE name = $1`, []any{name}, func(rows *sql.Rows) error {
+			return rows.Scan(&before)
+		}); err != nil {
+			return err
+		}
+		if !dead(before) {
+			before = ""
+		}
 		latest := now.UnixMicro()
 		if !ifDue {
 			latest = 1<<63 - 1
 		}
 		return db.Query(ctx, tx, `
 			UPDATE exchange_sync SET holder = $2, held_until = $3, begun = $4
-			WHERE name = $1 AND (holder = '' OR held_until < $4) AND due <= $5 RETURNING shrink`,
-			[]any{name, holder, now.Add(lease).UnixMicro(), now.UnixMicro(), latest}, func(rows *sql.Rows) error {
+			WHERE name = $1 AND (holder = '' OR held_until < $4 OR holder = $6) AND due <= $5 RETURNING shrink`,
+			[]any{name, holder, now.Add(lease).UnixMicro(), now.UnixMicro(), latest, before}, func(rows *sql.Rows) error {
 				taken = true
 				return rows.Scan(&shrink)
 			})

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -50,7 +49,7 @@ func New(d *db.DB, banks *hashlist.Banks, sources []Source, o Options) *Exchange
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
-	return &Exchanges{db: d, banks: banks, sources: sources, o: o, holder: rand.Text()}
+	return &Exchanges{db: d, banks: banks, sources: sources, o: o, holder: holder()}
 }
 
 const (
