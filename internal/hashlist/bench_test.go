@@ -102,6 +102,7 @@ func BenchmarkMatch(b *testing.B) {
 	l := opened(b, d, o)
 	defer func() { must(b, l.Close()) }()
 	b.ReportAllocs()
+	b.ResetTimer()
 	var seeds atomic.Uint64
 	b.RunParallel(func(p *testing.PB) {
 		r := rand.New(rand.NewPCG(seeds.Add(1), 3))
@@ -132,6 +133,7 @@ func BenchmarkMatchHTTP(b *testing.B) {
 	client := &http.Client{Transport: transport}
 	var seeds atomic.Uint64
 	b.SetParallelism(8)
+	b.ResetTimer()
 	b.RunParallel(func(p *testing.PB) {
 		r := rand.New(rand.NewPCG(seeds.Add(1), 3))
 		for p.Next() {

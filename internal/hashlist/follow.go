@@ -36,6 +36,8 @@ type Lists struct {
 	metrics *metrics
 	hits    *hits
 
+	rowsRead atomic.Int64 // from the database, into the index
+
 	index atomic.Pointer[index]              // nil until it is loaded
 	banks atomic.Pointer[map[int64]*bankRow] // by number
 
@@ -199,7 +201,10 @@ func (l *Lists) Refresh(ctx context.Context) error {
 	if err := l.readBanks(ctx); err != nil {
 		return wrap("refresh", err)
 	}
-	if x != nil && state.seq > x.seq {
+	switch {
+	case x != nil && x.seq == state.seq: // a snapshot of now
+		return nil
+	case x != nil && x.seq < state.seq:
 		err := l.catchUp(ctx, x, state.seq)
 		if err == nil && l.wasteful(x) && !l.remaking {
 			l.remaking = true
@@ -277,6 +282,7 @@ func (l *Lists) catchUp(ctx context.Context, x *index, seq int64) error {
 		rows = 0
 		err := entriesSince(ctx, l.db.Read, last, bank, num, func(e *entryRow) error {
 			rows++
+			l.rowsRead.Add(1)
 			last, bank, num = e.seq, e.bank, e.num
 			return in.row(e)
 		})
@@ -299,6 +305,7 @@ func (l *Lists) load(ctx context.Context, seq int64) (*index, error) {
 			rows = 0
 			err := entriesOf(ctx, l.db.Read, id, after, page, func(e *entryRow) error {
 				rows++
+				l.rowsRead.Add(1)
 				after = e.num
 				return in.row(e)
 			})

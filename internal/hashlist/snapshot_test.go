@@ -193,3 +193,26 @@ func TestInstancesFollowEachOther(t *testing.T) {
 		shut(t, two)
 	})
 }
+
+// A restart reads the snapshot, and of the database what has changed since.
+func TestRestartReadsLittle(t *testing.T) {
+	d := dbtest.Open(t, dbtest.SQLite(t), hashlist.Migrations())
+	o := options(t, newClock())
+	l := open(t, d, o)
+	must(t, second(l.Create(t.Context(), hashlist.NewBank("one"))))
+	apply(t, l, hashlist.Change{Upserts: []hashlist.Entry{numbered(0), numbered(1)}})
+	shut(t, l)
+	l = open(t, d, o)
+	if n := l.RowsRead(); n != 0 {
+		t.Errorf("%d rows are read without a change", n)
+	}
+	known(t, l, 3, func(i int) bool { return i < 2 })
+	shut(t, l)
+	must(t, second(hashlist.New(d, o).Apply(t.Context(), "one", hashlist.Change{Upserts: []hashlist.Entry{numbered(2)}})))
+	l = open(t, d, o)
+	if n := l.RowsRead(); n != 1 {
+		t.Errorf("%d rows are read after one change", n)
+	}
+	known(t, l, 4, func(i int) bool { return i < 3 })
+	shut(t, l)
+}
