@@ -22,6 +22,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/assurance/trustlist"
 	"github.com/breakwater-project/breakwater/internal/assurance/wallet"
 	"github.com/breakwater-project/breakwater/internal/config"
+	"github.com/breakwater-project/breakwater/internal/label"
 	"github.com/breakwater-project/breakwater/internal/queue"
 	"github.com/breakwater-project/breakwater/sdjwt"
 )
@@ -52,6 +53,7 @@ func (a *App) openAssurance(ctx context.Context) error {
 			}
 			return a.URL()
 		},
+		Label: a.labelConsent,
 	}
 	if o.Secret, err = a.secret("assurance"); err != nil {
 		return err
@@ -68,6 +70,15 @@ func (a *App) openAssurance(ctx context.Context) error {
 	queue.Add(a.queue, assuranceJob, func(ctx context.Context, _ struct{}) error { return a.Assurance.Prune(ctx) }, queue.KindOpts{})
 	a.queue.Every(assuranceJob, 10*time.Minute, struct{}{})
 	return nil
+}
+
+// labelConsent lets rules see a guardian's consent.
+func (a *App) labelConsent(ctx context.Context, tx *sql.Tx, account, kind string, holds bool) error {
+	l := label.Label{Account: account, Kind: kind, Source: "guardian"}
+	if !holds {
+		l.Expires = a.options.Now()
+	}
+	return a.Engine.Labels.PutTx(ctx, tx, l)
 }
 
 // profilesReady refuses profiles that are to be offered and leave people no

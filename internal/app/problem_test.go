@@ -29,14 +29,15 @@ var bodies = map[string]string{
 	"POST /v1/banks/{name}/entries/{id}/feedback": `{"verdict":"denied"}`,
 	"POST /v1/exchanges/{name}/sync":              `{"shrink":false}`,
 
-	"POST /v1/moderations":            `{"input":["one","two"],"model":"omni-moderation-latest"}`,
-	"POST /v1alpha1/comments:analyze": `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
-	"POST /v1/age/sessions":           `{"account":"u-1","profile":"GB-HEAA-18","flow":"platform","return_url":"https://platform.example/","tokens":3}`,
-	"POST /v1/age/signals":            `{"account":"u-1","source":"us_ca_age_bracket","signal":{"ageBracket":"under_13"}}`,
-	"POST /v1/age/appeals":            `{"account":"u-1","profile":"GB-HEAA-18","ground":"wrong_result"}`,
-	"POST /v1/age/tokens/issue":       `{"grant":"none","requests":["` + base64.RawURLEncoding.EncodeToString(agetoken.Request{}.Bytes()) + `"]}`,
-	"POST /v1/age/tokens/redeem":      `{"token":"` + base64.RawURLEncoding.EncodeToString(agetoken.Token{}.Bytes()) + `"}`,
-	"POST /v1/age/dcapi/{id}":         `{"protocol":"org-iso-mdoc","data":{"response":""}}`,
+	"POST /v1/moderations":                     `{"input":["one","two"],"model":"omni-moderation-latest"}`,
+	"POST /v1alpha1/comments:analyze":          `{"comment":{"text":"one"},"requestedAttributes":{"TOXICITY":{}},"languages":["en"]}`,
+	"POST /v1/age/sessions":                    `{"account":"u-1","profile":"GB-HEAA-18","flow":"platform","return_url":"https://platform.example/","tokens":3}`,
+	"PUT /v1/age/consents/{account}/{purpose}": `{"means":"video_call"}`,
+	"POST /v1/age/signals":                     `{"account":"u-1","source":"us_ca_age_bracket","signal":{"ageBracket":"under_13"}}`,
+	"POST /v1/age/appeals":                     `{"account":"u-1","profile":"GB-HEAA-18","ground":"wrong_result"}`,
+	"POST /v1/age/tokens/issue":                `{"grant":"none","requests":["` + base64.RawURLEncoding.EncodeToString(agetoken.Request{}.Bytes()) + `"]}`,
+	"POST /v1/age/tokens/redeem":               `{"token":"` + base64.RawURLEncoding.EncodeToString(agetoken.Token{}.Bytes()) + `"}`,
+	"POST /v1/age/dcapi/{id}":                  `{"protocol":"org-iso-mdoc","data":{"response":""}}`,
 
 	"POST /v1/age/sessions/{id}/complete":  `{"response_code":"x"}`,
 	"POST /v1/age/appeals/{id}/decision":   `{"outcome":"over"}`,
@@ -52,7 +53,7 @@ var unfounded = []string{
 }
 
 // inPlace is what stands in paths.
-var inPlace = strings.NewReplacer("{id}", "u-1", "{name}", "b-2")
+var inPlace = strings.NewReplacer("{id}", "u-1", "{name}", "b-2", "{account}", "u-1", "{purpose}", "service")
 
 // Bad input of every kind, on every route that reads a body: a problem that
 // says what is wrong, and nothing is written of it.
@@ -141,7 +142,7 @@ func (s *server) rows(t testing.TB) map[string]int {
 	counts := map[string]int{}
 	for _, table := range []string{
 		"journal_entry", "journal_tag", "journal_rollup", "journal_erasure", "age_account", "age_signal",
-		"label_label", "hashlist_bank", "hashlist_entry", "decide_content", "decide_less", "decide_preserved", "river_job", "assurance_session", "assurance_request", "assurance_appeal", "assurance_grant",
+		"label_label", "hashlist_bank", "hashlist_entry", "decide_content", "decide_less", "decide_preserved", "river_job", "assurance_session", "assurance_request", "assurance_appeal", "assurance_grant", "assurance_consent",
 	} {
 		where := ""
 		if table == "river_job" { // the server's own come when they come
@@ -222,7 +223,11 @@ func TestFieldsAreNamed(t *testing.T) {
 		{"POST /v1/age/sessions", `{"account":"u-1"}`, "profile"},
 		{"POST /v1/age/sessions", `{"account":"u-1","profile":"MARS-18"}`, "profile"},
 		{"POST /v1/age/sessions", `{"account":"u\u0000","profile":"GB-HEAA-18"}`, "account"},
-		{"POST /v1/age/sessions", `{"profile":"GB-HEAA-18"}`, "account"},
+		{"PUT /v1/age/consents/u-1/service", `{"means":"word of mouth"}`, "means"},
+		{"PUT /v1/age/consents/u-1/service", `{"means":"age_check"}`, "session"},
+		{"PUT /v1/age/consents/u-1/third_party", `{"means":"text_plus"}`, "means"},
+		{"PUT /v1/age/consents/u-1/service", `{"means":"video_call","guardian_name":"x"}`, "guardian_name"},
+		{"PUT /v1/age/consents/u-1/all", `{"means":"video_call"}`, "path.purpose"},
 		{"POST /v1/age/sessions", `{"account":"u-1","profile":"GB-HEAA-18","flow":"fast"}`, "flow"},
 		{"POST /v1/age/sessions", `{"account":"u-1","profile":"GB-HEAA-18","flow":"platform"}`, "return_url"},
 		{"POST /v1/age/sessions", `{"account":"u-1","profile":"GB-HEAA-18","return_url":"javascript:alert(1)"}`, "return_url"},

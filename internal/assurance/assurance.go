@@ -68,6 +68,9 @@ type Options struct {
 	// Practice is the registry of methods with the evidence for each; that which
 	// is shipped unless set. A method without is not highly effective (R24).
 	Practice *practice.Registry
+	// Label tells whoever asks rules that an account has a label, or has it no
+	// more, in the caller's transaction; nobody is told unless set.
+	Label func(ctx context.Context, tx *sql.Tx, account, kind string, holds bool) error
 	// Secret keys what is derived for each request. It is not in the database.
 	Secret [32]byte
 }

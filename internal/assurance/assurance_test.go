@@ -1,8 +1,10 @@
 package assurance_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,6 +35,7 @@ type world struct {
 	db       *db.DB
 	accounts *age.Accounts
 	now      time.Time
+	labels   []string // that accounts were given, or lost
 }
 
 func each(t *testing.T, f func(t *testing.T, w *world), checks ...assurance.Check) {
@@ -45,7 +48,13 @@ func each(t *testing.T, f func(t *testing.T, w *world), checks ...assurance.Chec
 		now := func() time.Time { return w.now }
 		w.accounts = age.New(d, age.Options{Now: now, Youngest: event.Band13to15})
 		var err error
-		w.Assurance, err = assurance.New(assurance.Options{DB: d, Accounts: w.accounts, Now: now, Checks: checks, URL: func() string { return "https://age.example" }})
+		w.Assurance, err = assurance.New(assurance.Options{
+			DB: d, Accounts: w.accounts, Now: now, Checks: checks, URL: func() string { return "https://age.example" },
+			Label: func(_ context.Context, _ *sql.Tx, _, kind string, holds bool) error {
+				w.labels = append(w.labels, fmt.Sprintf("%s=%t", kind, holds))
+				return nil
+			},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

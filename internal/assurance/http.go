@@ -63,6 +63,7 @@ func (a *Assurance) Routes(api *web.API) {
 		Summary: "Where wallets send the browser back to",
 	}, a.returned)
 	a.appealRoutes(api)
+	a.consentRoutes(api)
 	a.signalRoutes(api)
 	a.pageRoutes(api)
 }
@@ -84,7 +85,7 @@ type (
 )
 
 type beginBody struct {
-	Account   string `json:"account,omitempty" maxLength:"256" pattern:"^\\P{Cc}*$" patternDescription:"no control characters" doc:"Whose age it is; absent where only tokens are wanted"`
+	Account   string `json:"account,omitempty" maxLength:"256" pattern:"^\\P{Cc}*$" patternDescription:"no control characters" doc:"Whose age it is; absent where only tokens are wanted, or a guardian's consent"`
 	Profile   string `json:"profile" maxLength:"64" doc:"What the law asks, for example GB-HEAA-18"`
 	Flow      Flow   `json:"flow,omitempty" enum:"page,platform,cross_device" doc:"Who binds a wallet's answer to the person who began: our page (page), yours with return_url (platform), or nobody (cross_device, for codes that another device scans)"`
 	ReturnURL string `json:"return_url,omitempty" maxLength:"2048" doc:"Where the person goes in the end"`
@@ -152,8 +153,6 @@ func (b *beginBody) check() error {
 		return fault.Fieldwise(fault.Field{Location: "return_url", Message: "needed for flow platform"})
 	case b.ReturnURL != "" && (err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http"):
 		return fault.Fieldwise(fault.Field{Location: "return_url", Message: "must be an http or https address"})
-	case b.Account == "" && b.Tokens == 0:
-		return fault.Fieldwise(fault.Field{Location: "account", Message: "name an account, or ask for tokens: else nothing would come of the check"})
 	}
 	return nil
 }

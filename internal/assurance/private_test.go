@@ -28,6 +28,7 @@ var columns = map[string]string{
 	"assurance_request": "code expires finding id kind seed session typed",
 	"assurance_grant":   "class expires id over remaining",
 	"assurance_count":   "day method n outcome profile",
+	"assurance_consent": "account means purpose since withdrawn",
 	"assurance_appeal":  "account decided decided_by ground id opened profile state",
 	"token_key":         "generation name public sealed",
 	"token_spent":       "epoch nullifier",

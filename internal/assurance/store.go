@@ -185,6 +185,9 @@ func (a *Assurance) Erase(ctx context.Context, tx *sql.Tx, account string) error
 	if err == nil && account != "" {
 		_, err = tx.ExecContext(ctx, `DELETE FROM assurance_appeal WHERE account = $1`, account)
 	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `DELETE FROM assurance_consent WHERE account = $1`, account)
+	}
 	if err != nil {
 		return fmt.Errorf("assurance: erase: %w", err)
 	}
@@ -233,4 +236,24 @@ func decideAppeal(ctx context.Context, tx *sql.Tx, p *Appeal) error {
 	_, err := tx.ExecContext(ctx, `UPDATE assurance_appeal SET account = '', state = $2, decided = $3, decided_by = $4 WHERE id = $1`,
 		p.ID, string(p.State), p.Decided.UnixMicro(), p.By)
 	return err
+}
+
+func writeConsent(ctx context.Context, tx *sql.Tx, account string, purpose Purpose, means Means, day time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO assurance_consent (account, purpose, means, since, withdrawn) VALUES ($1, $2, $3, $4, NULL)
+		ON CONFLICT (account, purpose) DO UPDATE SET means = excluded.means, since = excluded.since, withdrawn = NULL`,
+		account, string(purpose), string(means), day.UnixMicro())
+	return err
+}
+
+func withdrawConsent(ctx context.Context, tx *sql.Tx, account string, purpose Purpose, day time.Time) error {
+	res, err := tx.ExecContext(ctx, `UPDATE assurance_consent SET withdrawn = $3 WHERE account = $1 AND purpose = $2 AND withdrawn IS NULL`,
+		account, string(purpose), day.UnixMicro())
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	return ErrNoConsent
 }

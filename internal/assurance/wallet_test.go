@@ -528,3 +528,43 @@ func TestErase(t *testing.T) {
 func eraser(t *testing.T, s *site) func(*sql.Tx) error {
 	return func(tx *sql.Tx) error { return s.Erase(t.Context(), tx, "u-1") }
 }
+
+func TestGuardianConsent(t *testing.T) {
+	eachSite(t, func(t *testing.T, s *site) {
+		const consents = "/v1/age/consents/child"
+		give := func(purpose, means, session string, status int) object {
+			t.Helper()
+			body := object{"means": means}
+			if session != "" {
+				body["session"] = session
+			}
+			return s.want(t, request{method: "PUT", path: consents + "/" + purpose, body: body}, status)
+		}
+		guardian := s.session(t, object{"account": "", "flow": "cross_device"})
+		id := guardian["id"].(string)
+		give("service", "age_check", id, http.StatusConflict) // nothing shown yet
+		r := link(t, guardian)
+		s.post(t, r, s.document(t, true).ByLink(t, r, "av"), http.StatusOK)
+		got := give("service", "age_check", id, http.StatusOK)["consents"].([]any)
+		if len(got) != 1 || got[0].(object)["holds"] != true || got[0].(object)["given"] != "2026-11-24T00:00:00Z" {
+			t.Errorf("%v", got)
+		}
+		give("third_party", "age_check", id, http.StatusNotFound) // used up
+		give("third_party", "text_plus", "", http.StatusUnprocessableEntity)
+		give("third_party", "signed_form", "", http.StatusOK)
+		if want := "guardian.consent=true guardian.consent-third-party=true"; strings.Join(s.labels, " ") != want {
+			t.Errorf("labels %v, want %s", s.labels, want)
+		}
+		withdraw := request{method: "DELETE", path: consents + "/service"}
+		if got := s.want(t, withdraw, http.StatusOK)["consents"].([]any)[0].(object); got["holds"] != false || got["withdrawn"] == nil {
+			t.Errorf("%v", got)
+		}
+		if last := s.labels[len(s.labels)-1]; last != "guardian.consent=false" {
+			t.Errorf("label %s", last)
+		}
+		s.want(t, withdraw, http.StatusNotFound)
+		if _, err := s.accounts.Get(t.Context(), "child"); err == nil {
+			t.Error("a consent says something of the child's age")
+		}
+	})
+}

@@ -65,3 +65,13 @@ CREATE TABLE assurance_appeal (
   decided_by TEXT NOT NULL     -- the key of the person who decided
 );
 CREATE INDEX assurance_appeal_account ON assurance_appeal (account);
+
+-- A guardian's consent for an account. Of the guardian nothing is kept.
+CREATE TABLE assurance_consent (
+  account   TEXT NOT NULL,
+  purpose   TEXT NOT NULL,   -- service or third_party
+  means     TEXT NOT NULL,   -- how it was made sure that a guardian consented
+  since     BIGINT NOT NULL, -- the begin of a day
+  withdrawn BIGINT,          -- the begin of a day; NULL while it holds
+  PRIMARY KEY (account, purpose)
+);
