@@ -24,6 +24,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/console"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
+	"github.com/breakwater-project/breakwater/internal/detect/embed"
 	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
@@ -67,7 +68,9 @@ type App struct {
 	server   *server.Server
 	failures *prometheus.CounterVec // of detectors
 	text     atomic.Pointer[text.Detector]
-	judge    *judge.Judge    // nil unless one is configured
+	judge    *judge.Judge   // nil unless one is configured
+	encoder  *embed.Encoder // nil as well
+	heads    *embed.Heads
 	opinions *judge.Opinions // nil as well
 	ending   chan struct{}   // closed when Run begins to stop: ends the console's streams
 	close    []func() error
@@ -144,6 +147,9 @@ func (a *App) openEngine(ctx context.Context) error {
 		return err
 	}
 	a.failures = a.watch.Metrics.Counter("detect", "failures", "total", "Times a detector gave no answer, by detector.", "detector")
+	if err := a.openSecondTier(); err != nil {
+		return err
+	}
 	if err := a.openJudge(); err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import "github.com/breakwater-project/breakwater/internal/compat"
 // addCompat adds the drop-in endpoints.
 func (a *App) addCompat() {
 	compat.New(compat.Options{
-		Text:      func() compat.Text { return a.text.Load() },
+		Text:      a.scorer,
 		Languages: commentLanguages(),
 		Pictures:  a.mediaDetectors(nil)[0],
 		BodyLimit: int64(a.cfg.Limits.EventBytes),

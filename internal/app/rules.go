@@ -115,5 +115,5 @@ func (a *App) loadRules() (*Rules, error) {
 				failures.WithLabelValues(detector).Inc()
 			}
 		},
-	}, a.judgeDetector, a.mediaDetectors)
+	}, a.secondTier, a.judgeDetector, a.mediaDetectors)
 }

@@ -65,6 +65,7 @@ type Config struct {
 
 	Detect struct {
 		Deadline time.Duration `yaml:"deadline" default:"150ms" min:"1ms" doc:"time that detectors have for one event"`
+		Models   string        `yaml:"models" doc:"folder of fetched models (breakwater text model pull): a second tier of text detection; empty is off"`
 	} `yaml:"detect"`
 
 	Matching struct {

@@ -8,24 +8,31 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// open is the encoder over files in the folder BREAKWATER_MODELS names, or in
-// .cache/models, where `make models` puts them.
+// models is the folder that BREAKWATER_MODELS names, or where `make models` puts
+// them.
+func models() string {
+	if dir := os.Getenv("BREAKWATER_MODELS"); dir != "" {
+		return dir
+	}
+	return "../../../.cache/models"
+}
+
+// encoder is read once for all tests.
+var encoder = sync.OnceValues(func() (*Encoder, error) { return Open(filepath.Join(models(), Folder)) })
+
+// open is the encoder, if its weights are there.
 func open(tb testing.TB) *Encoder {
 	tb.Helper()
-	dir := os.Getenv("BREAKWATER_MODELS")
-	if dir == "" {
-		dir = "../../../.cache/models"
+	if _, err := os.Stat(filepath.Join(models(), Folder)); err != nil {
+		tb.Skipf("the weights are not in %s: fetch them with `make models`", models())
 	}
-	dir = filepath.Join(dir, "use-lite")
-	if _, err := os.Stat(dir); err != nil {
-		tb.Skipf("the weights are not in %s: fetch them with `make models`", dir)
-	}
-	e, err := Open(dir)
+	e, err := encoder()
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -61,7 +62,7 @@ type cut struct {
 
 // encode appends the ids of text's pieces to ids.
 func (t *tokenizer) encode(text string, ids []int32) []int32 {
-	text = norm.NFKC.String(text)
+	text = norm.NFKC.String(text[:min(len(text), utf8.UTFMax*maxRunes)])
 	if text == "" {
 		return ids
 	}
