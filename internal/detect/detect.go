@@ -28,6 +28,15 @@ type Detector interface {
 	Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error)
 }
 
+// A Selective detector says in which events there is anything for it to look at. It is
+// not asked about others: its signals are then 0, also while it fails for those that
+// concern it.
+type Selective interface {
+	Detector
+	// Concerns is quick, and true wherever Detect would give a signal.
+	Concerns(ev *event.Event) bool
+}
+
 // Result is what a Set saw.
 type Result struct {
 	// Signals are sorted by name, then detector. Several detectors may give one name:

@@ -175,6 +175,9 @@ func (s *Set) calls(want []string, result *Result) []call {
 }
 
 func (s *Set) start(c *call, ev *event.Event) {
+	if d, ok := c.member.detector.(Selective); ok && !d.Concerns(ev) {
+		return
+	}
 	if c.why = c.member.breaker.enter(s.now()); c.why != "" {
 		return
 	}

@@ -34,6 +34,9 @@ func Run(t *testing.T, d detect.Detector, samples ...*event.Event) {
 				t.Errorf("event %d: %v", i, err)
 			}
 			checkSignals(t, d, signals)
+			if s, ok := d.(detect.Selective); ok && !s.Concerns(ev) && len(signals) > 0 {
+				t.Errorf("event %d does not concern it, and it gives %v", i, signals)
+			}
 		}
 	})
 	t.Run("sees something in each sample", func(t *testing.T) {

@@ -117,6 +117,9 @@ func (d *Detector) Signals() []string {
 	return topicSignals("media", SignalInnocent, SignalLowQuality, SignalUnreadable, SignalUnseen)
 }
 
+// Concerns reports whether there are media.
+func (d *Detector) Concerns(ev *event.Event) bool { return len(ev.Content.Media) > 0 }
+
 // atOnce bounds how many media of one event are at work at the same time. How
 // many pictures are decoded, of all events, is the matcher's to bound.
 const atOnce = 4
@@ -193,6 +196,11 @@ func (d *LinkDetector) Version() string { return version }
 
 // Signals lists the signals of links, sorted.
 func (d *LinkDetector) Signals() []string { return topicSignals("link") }
+
+// Concerns reports whether there may be links.
+func (d *LinkDetector) Concerns(ev *event.Event) bool {
+	return len(ev.Content.Links) > 0 || ev.Content.Text != ""
+}
 
 // Detect looks at each link.
 func (d *LinkDetector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
