@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -152,6 +153,42 @@ func TestMergesAreNotSeen(t *testing.T) {
 	readers.Wait()
 	if want := len(kept) + 2*1000; x.Len() != want {
 		t.Errorf("%d entries, want %d", x.Len(), want)
+	}
+}
+
+// TestAddedAtTheSameTime adds the same entries one by one and all at once: each
+// is new to one of them only, and in the set once.
+func TestAddedAtTheSameTime(t *testing.T) {
+	for round := range 20 {
+		r := rand.New(rand.NewPCG(uint64(round), 14))
+		x := sized(64, 32)
+		entries := uniform(r, 600)
+		var added atomic.Int64
+		var writers sync.WaitGroup
+		for w := range 2 {
+			writers.Go(func() {
+				for i := range entries {
+					e := entries[(i+w*300)%len(entries)]
+					if x.Add(e.Code, e.ID) {
+						added.Add(1)
+					}
+				}
+			})
+			writers.Go(func() { added.Add(int64(x.AddAll(entries[w*100:]))) })
+		}
+		writers.Wait()
+		found := map[Entry]int{}
+		for m := range x.Search(Code{}, Size) {
+			found[m.Entry]++
+		}
+		if int(added.Load()) != len(entries) || len(found) != len(entries) || x.Len() != len(entries) {
+			t.Fatalf("%d are said to be new and %d to be there, %d are found, of %d", added.Load(), x.Len(), len(found), len(entries))
+		}
+		for e, times := range found {
+			if times != 1 {
+				t.Fatalf("%v is found %d times", e, times)
+			}
+		}
 	}
 }
 
