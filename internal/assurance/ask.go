@@ -40,7 +40,8 @@ func (w *Wallet) Closed(now time.Time) error {
 }
 
 const (
-	// requestLife is for how long a wallet may answer a request.
+	// requestLife is for how long a wallet may answer a request, and the browser
+	// then come back for the answer.
 	requestLife = 5 * time.Minute
 	// maxRequests is how many requests of one session may be open.
 	maxRequests = 60
@@ -411,7 +412,7 @@ func (a *Assurance) keep(ctx context.Context, tx *sql.Tx, s *Session, r *request
 	if err != nil {
 		return "", err
 	}
-	if err := keepFinding(ctx, tx, r.id, f.Document+":"+said, digest(code), typed); err != nil {
+	if err := keepFinding(ctx, tx, r.id, f.Document+":"+said, digest(code), typed, a.opt.Now().Add(requestLife)); err != nil {
 		return "", err
 	}
 	back := a.opt.URL() + "/age/" + s.ID + "/return"

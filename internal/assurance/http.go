@@ -62,6 +62,10 @@ func (a *Assurance) Routes(api *web.API) {
 		Method: "GET", Path: "/age/{id}/return", ID: "return-age-session", Tag: tag, Public: true, Hidden: true,
 		Summary: "Where wallets send the browser back to",
 	}, a.returned)
+	web.Register(api, web.Operation{
+		Method: "GET", Path: "/v1/age/counts", ID: "count-age-checks", Tag: tag, Roles: []keys.Role{keys.Analyst, keys.Compliance}, Idempotent: true,
+		Summary: "How often what happened in age checks, by day: all that is kept of attempts",
+	}, a.getCounts)
 	a.appealRoutes(api)
 	a.consentRoutes(api)
 	a.signalRoutes(api)

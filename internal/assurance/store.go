@@ -127,8 +127,10 @@ func takeRequest(ctx context.Context, tx *sql.Tx, id string, now time.Time) erro
 	return ErrAnswered
 }
 
-func keepFinding(ctx context.Context, tx *sql.Tx, id, finding, code, typed string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE assurance_request SET finding = $2, code = $3, typed = $4 WHERE id = $1`, id, finding, code, typed)
+// keepFinding keeps what an answer said for whoever brings its code, until then.
+func keepFinding(ctx context.Context, tx *sql.Tx, id, finding, code, typed string, until time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE assurance_request SET finding = $2, code = $3, typed = $4, expires = $5 WHERE id = $1`,
+		id, finding, code, typed, until.UnixMicro())
 	return err
 }
 
@@ -145,16 +147,7 @@ func takeFinding(ctx context.Context, tx *sql.Tx, session, proof string, now tim
 	if err != nil {
 		return "", err
 	}
-	return finding, keepFinding(ctx, tx, id, "", "", "")
-}
-
-// count adds one to what happened today.
-func (a *Assurance) count(ctx context.Context, tx *sql.Tx, profile, method, outcome string) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO assurance_count (day, profile, method, outcome, n) VALUES ($1, $2, $3, $4, 1)
-		ON CONFLICT (day, profile, method, outcome) DO UPDATE SET n = assurance_count.n + 1`,
-		a.opt.Now().UTC().Format(time.DateOnly), profile, method, outcome)
-	return err
+	return finding, keepFinding(ctx, tx, id, "", "", "", now.Add(requestLife))
 }
 
 // Prune removes sessions, requests and grants that have expired; run it as a

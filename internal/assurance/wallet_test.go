@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +51,7 @@ func eachSite(t *testing.T, f func(t *testing.T, s *site)) {
 		now.world, now.stale = w, nil
 		now.api = web.New(web.Options{
 			Authenticate: func(context.Context, string) (keys.Principal, error) {
-				return keys.Principal{ID: "k", Roles: []keys.Role{keys.Platform, keys.Reviewer}}, nil
+				return keys.Principal{ID: "k", Roles: []keys.Role{keys.Platform, keys.Reviewer, keys.Analyst}}, nil
 			},
 			Now: func() time.Time { return w.now },
 		})
@@ -276,6 +277,11 @@ func TestRefusedAnswers(t *testing.T) {
 		if got := s.want(t, request{method: "GET", path: "/v1/age/sessions/" + id}, http.StatusOK); got["state"] != "ended" {
 			t.Errorf("%v", got)
 		}
+		counts := s.want(t, request{method: "GET", path: "/v1/age/counts"}, http.StatusOK)["counts"].([]any)
+		if got, want := fmt.Sprint(counts), "[map[day:2026-11-24 method: n:1 outcome:begun profile:GB-HEAA-18] map[day:2026-11-24 method:wallet n:5 outcome:unproven profile:GB-HEAA-18]]"; got != want {
+			t.Errorf("counts %s, want %s", got, want)
+		}
+		s.want(t, request{method: "GET", path: "/v1/age/counts?first=2026-11-25"}, http.StatusUnprocessableEntity)
 		r := link(t, session)
 		s.post(t, r, s.document(t, true).ByLink(t, r, "av"), http.StatusConflict)
 		if _, err := s.accounts.Get(t.Context(), "u-1"); err == nil {
@@ -293,6 +299,7 @@ func TestRequestsLapse(t *testing.T) {
 		answer := s.post(t, r, s.document(t, true).ByLink(t, r, "av"), http.StatusOK)
 		s.now = s.now.Add(time.Second)
 		s.post(t, late, s.document(t, true).ByLink(t, late, "av"), http.StatusNotFound)
+		s.now = s.now.Add(5 * time.Minute) // more than the browser has to come back
 		body := object{"response_code": code(t, answer)}
 		s.want(t, request{method: "POST", path: "/v1/age/sessions/" + session["id"].(string) + "/complete", body: body}, http.StatusNotFound)
 		s.now = s.now.Add(time.Hour)
