@@ -7,9 +7,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path"
 	"strings"
@@ -161,12 +161,9 @@ func (w *walker) zip(name string, r io.Reader, depth int) error {
 		return w.fail(name, err)
 	}
 	defer func() { _ = content.Close() }()
-	if n := zipMembers(content, size); n > w.limits.Members {
-		return w.fail(name, reason("the archive lists more than %d members", w.limits.Members))
-	}
-	z, err := zip.NewReader(content, size)
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // no file is made by a member's name
-		return w.fail(name, reason("the archive is damaged: %w", err))
+	z, err := w.open(content, size)
+	if err != nil {
+		return w.fail(name, err)
 	}
 	for i, f := range z.File {
 		if depth == 1 {
@@ -204,29 +201,41 @@ func inside(archive, member string) string {
 	return archive + "!" + member
 }
 
-// zipMembers is how many members a zip file says that it has, so that a list
-// that would fill the memory is not read: 0 if it does not say.
-func zipMembers(r io.ReaderAt, size int64) int64 {
-	const end, locator, end64 = "PK\x05\x06", "PK\x06\x07", "PK\x06\x06"
-	tail := make([]byte, min(size, 64<<10+22+20))
-	if n, err := r.ReadAt(tail, size-int64(len(tail))); n < len(tail) && err != nil {
-		return 0
+// budgeted is content of which so much is read and no more.
+type budgeted struct {
+	random
+	left int64
+}
+
+var errMembers = errors.New("the archive lists more members than are looked at")
+
+func (b *budgeted) ReadAt(p []byte, at int64) (int, error) {
+	if b.left -= int64(len(p)); b.left < 0 {
+		return 0, errMembers
 	}
-	i := bytes.LastIndex(tail, []byte(end))
-	if i < 0 || len(tail)-i < 22 {
-		return 0
-	}
-	// What counts is the room that the list takes: each member has 46 bytes
-	// at least.
-	const least = 46
-	n, listed := int64(binary.LittleEndian.Uint16(tail[i+10:])), int64(binary.LittleEndian.Uint32(tail[i+12:]))
-	if i >= 20 && string(tail[i-20:i-16]) == locator {
-		record := make([]byte, 56)
-		if _, err := r.ReadAt(record, int64(binary.LittleEndian.Uint64(tail[i-20+8:]))); err == nil && string(record[:4]) == end64 { //nolint:gosec // a place that is not there is not read
-			n, listed = int64(binary.LittleEndian.Uint64(record[32:])), int64(binary.LittleEndian.Uint64(record[40:])) //nolint:gosec // compared only
+	return b.random.ReadAt(p, at)
+}
+
+// open reads the list of members, of which each takes memory, whatever number
+// of them the archive says that it has.
+func (w *walker) open(content random, size int64) (*zip.Reader, error) {
+	const (
+		each = 128       // bytes that a member has in the list: 46 and its name, usually
+		end  = 128 << 10 // bytes in which the end of the list is looked for
+	)
+	b := &budgeted{content, w.limits.Members*each + end}
+	z, err := zip.NewReader(b, size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // no file is made by a member's name
+		if b.left < 0 {
+			return nil, errMembers
 		}
+		return nil, reason("the archive is damaged: %w", err)
 	}
-	return max(n, min(listed, size)/least)
+	if int64(len(z.File)) > w.limits.Members {
+		return nil, errMembers
+	}
+	b.left = math.MaxInt64
+	return z, nil
 }
 
 // member looks at what is in an archive, of a size if that is known, else -1.

@@ -302,13 +302,17 @@ func TestBombs(t *testing.T) {
 	for i := range many {
 		many[i] = file{fmt.Sprint(i), nil}
 	}
+	lies := zipOf(t, slices.Repeat(many, 20)...) // and says that it has one
+	end := len(lies) - 22
+	lies[end+8], lies[end+9], lies[end+10], lies[end+11] = 1, 0, 1, 0
 	write(t, folder, map[string][]byte{
-		"a.zip":    zipOf(t, file{"zeros", zeros}, file{"x.png", image}),
-		"b.tar.gz": gzipOf(t, tarOf(t, file{"zeros", zeros}, file{"x.png", image})),
-		"c.gz":     gzipOf(t, zeros),
-		"d.zip":    nested.data,
-		"e.zip":    zipOf(t, many...),
-		"f.png":    image,
+		"a.zip":      zipOf(t, file{"zeros", zeros}, file{"x.png", image}),
+		"b.tar.gz":   gzipOf(t, tarOf(t, file{"zeros", zeros}, file{"x.png", image})),
+		"c.gz":       gzipOf(t, zeros),
+		"d.zip":      nested.data,
+		"e.zip":      zipOf(t, many...),
+		"f-lies.zip": lies,
+		"f.png":      image,
 	})
 	s := Scanner{Limits: Limits{Expand: 1 << 20, Ratio: 10, Depth: 3, Members: 200}}
 	got := brief(scanned(t, s, folder))
@@ -317,7 +321,8 @@ func TestBombs(t *testing.T) {
 		"b.tar.gz : " + expandsError{}.Error(),
 		"c.gz : " + expandsError{}.Error(),
 		"d.zip 4.zip!3.zip!2.zip : it is an archive in more than 3 others",
-		"e.zip : the archive lists more than 200 members",
+		"e.zip : " + errMembers.Error(),
+		"f-lies.zip : " + errMembers.Error(),
 		"f.png image:",
 	}
 	if diff := gocmp.Diff(want, got); diff != "" {
