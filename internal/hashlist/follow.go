@@ -43,14 +43,14 @@ type Lists struct {
 
 	following sync.Mutex // held by whoever changes the index
 	stale     int64      // entries in it whose banks are gone
+	tolerated int64      // so many of them are no reason to make it anew
 	remaking  bool       // a smaller one is being made
 	saved     int64      // seq of the snapshot
 	savedAt   time.Time
 
-	loaded  chan struct{}   // closed once there is an index
-	running context.Context // until Close
-	stop    context.CancelFunc
-	ended   sync.WaitGroup
+	loaded chan struct{} // closed once there is an index
+	stop   context.CancelFunc
+	ended  sync.WaitGroup
 }
 
 // ErrLoading is what Match says while the index is being made.
@@ -63,11 +63,10 @@ const atOnce = 500_000
 // Open opens the index: from its snapshot, and what has changed since from the
 // database. Close ends it.
 func Open(ctx context.Context, d *db.DB, o Options) (*Lists, error) {
-	l := &Lists{Banks: New(d, o), o: o, log: o.Log, hits: newHits(o), loaded: make(chan struct{})}
+	l := &Lists{Banks: New(d, o), o: o, log: o.Log, hits: newHits(o), loaded: make(chan struct{}), tolerated: 100_000}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
 	}
-	l.running, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := nameDatabase(ctx, d); err != nil {
 		return nil, wrap("open", err)
 	}
@@ -80,12 +79,15 @@ func Open(ctx context.Context, d *db.DB, o Options) (*Lists, error) {
 	if err != nil {
 		return nil, wrap("open", err)
 	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
 	if missing <= atOnce {
 		if err := l.Refresh(ctx); err != nil {
+			stop()
 			return nil, wrap("open", err)
 		}
 	}
-	l.ended.Go(l.follow)
+	l.ended.Go(func() { l.follow(running) })
 	return l, nil
 }
 
@@ -157,8 +159,8 @@ func (l *Lists) publish(x *index) {
 const pollEvery = 500 * time.Millisecond
 
 // follow looks for others' changes until Close.
-func (l *Lists) follow() {
-	ctx, failing := l.running, false
+func (l *Lists) follow(ctx context.Context) {
+	failing := false
 	for {
 		jitter := time.Duration(rand.Int64N(int64(pollEvery))) //nolint:gosec // only to spread load
 		select {
@@ -172,6 +174,9 @@ func (l *Lists) follow() {
 			l.log.Warn("the index of known hashes does not follow the database", slog.Any("error", err))
 		}
 		failing = err != nil
+		if l.wastes() {
+			l.ended.Go(func() { l.remake(ctx) })
+		}
 	}
 }
 
@@ -205,12 +210,7 @@ func (l *Lists) Refresh(ctx context.Context) error {
 	case x != nil && x.seq == state.seq: // a snapshot of now
 		return nil
 	case x != nil && x.seq < state.seq:
-		err := l.catchUp(ctx, x, state.seq)
-		if err == nil && l.wasteful(x) && !l.remaking {
-			l.remaking = true
-			l.ended.Go(l.remake)
-		}
-		return wrap("refresh", err)
+		return wrap("refresh", l.catchUp(ctx, x, state.seq))
 	}
 	if x, err = l.load(ctx, state.seq); err != nil {
 		return wrap("load", err)
@@ -219,14 +219,27 @@ func (l *Lists) Refresh(ctx context.Context) error {
 	return nil
 }
 
+// wastes reports whether the index should be made anew, which is then under
+// way.
+func (l *Lists) wastes() bool {
+	l.following.Lock()
+	defer l.following.Unlock()
+	x := l.index.Load()
+	if l.remaking || x == nil || l.stale <= l.tolerated || 4*l.stale <= int64(x.total()) {
+		return false
+	}
+	l.remaking = true
+	return true
+}
+
 // remake makes the index anew while the one there is goes on.
-func (l *Lists) remake() {
-	fresh, seq, err := l.loadNow(l.running)
+func (l *Lists) remake(ctx context.Context) {
+	fresh, seq, err := l.loadNow(ctx)
 	l.following.Lock()
 	defer l.following.Unlock()
 	l.remaking = false
 	if err == nil {
-		err = l.catchUp(l.running, fresh, seq)
+		err = l.catchUp(ctx, fresh, seq)
 	}
 	if err != nil {
 		l.log.Warn("the index of known hashes is not made smaller", slog.Any("error", err))
@@ -245,12 +258,6 @@ func (l *Lists) loadNow(ctx context.Context) (*index, int64, error) {
 	}
 	x, err := l.load(ctx, state.seq)
 	return x, state.seq, err
-}
-
-// wasteful reports whether so much of an index is of banks that are gone that
-// it is better made anew.
-func (l *Lists) wasteful(x *index) bool {
-	return l.stale > 100_000 && 4*l.stale > int64(x.total())
 }
 
 func (l *Lists) readBanks(ctx context.Context) error {

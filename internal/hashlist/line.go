@@ -66,7 +66,7 @@ func (l *inLine) entry() (Entry, error) {
 		Verdict: l.Verdict, Until: l.DisabledUntil,
 	}
 	for _, kind := range allKinds {
-		if value := *l.Hashes.of(kind); value != "" {
+		if value := *l.of(kind); value != "" {
 			if err := e.Hashes.set(kind, value); err != nil {
 				return Entry{}, err
 			}
@@ -180,7 +180,7 @@ func parseCSV(names, record []string) (Entry, error) {
 		case "value":
 			l.Value = value
 		default:
-			*l.Hashes.of(Kind(name)) = value
+			*l.of(Kind(name)) = value
 		}
 		if err != nil {
 			return Entry{}, fmt.Errorf("%s does not fit its type", name)

@@ -134,7 +134,7 @@ func (l *Lists) quarantine(ctx context.Context, number int64, now time.Time) err
 	if x == nil {
 		return nil
 	}
-	bank := x.numbers.get(uint32(number)).bank() //nolint:gosec // numbers are below 2^32
+	bank := x.numbers.get(uint32(number)).bank()
 	var name string
 	err := l.change(ctx, func(tx *sql.Tx, t *turn) error {
 		name = ""

@@ -85,7 +85,7 @@ func (x *index) save(dir, database string) error {
 		return err
 	}
 	path := filepath.Join(dir, "rest")
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // in the data folder
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (x *index) save(dir, database string) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return err
 	}
-	d, err := os.Open(dir) //nolint:gosec // the data folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -179,7 +179,7 @@ func readIndex(dir string, s state) (*index, error) {
 }
 
 func (x *index) readRest(path string, s state) error {
-	data, err := os.ReadFile(path) //nolint:gosec // in the data folder
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}

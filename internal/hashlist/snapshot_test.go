@@ -216,3 +216,31 @@ func TestRestartReadsLittle(t *testing.T) {
 	known(t, l, 4, func(i int) bool { return i < 3 })
 	shut(t, l)
 }
+
+// An index that is mostly of banks that are gone is made anew, while matching
+// and changes go on.
+func TestIndexForgetsBanks(t *testing.T) {
+	d := dbtest.Open(t, dbtest.SQLite(t), hashlist.Migrations())
+	l := open(t, d, options(t, newClock()))
+	defer func() { shut(t, l) }()
+	l.Tolerate(10)
+	must(t, second(l.Create(t.Context(), hashlist.NewBank("one"))))
+	must(t, second(l.Create(t.Context(), hashlist.NewBank("two"))))
+	var entries []hashlist.Entry
+	for i := range 60 {
+		entries = append(entries, numbered(i))
+	}
+	apply(t, l, hashlist.Change{Upserts: entries[:20]})
+	must(t, second(l.Apply(t.Context(), "two", hashlist.Change{Upserts: entries[20:]})))
+	must(t, l.Remove(t.Context(), "two"))
+	known(t, l, 60, func(i int) bool { return i < 20 })
+	for n := 20; l.Size(hashlist.PDQ) > 30; n++ { // until it is made
+		apply(t, l, hashlist.Change{Upserts: []hashlist.Entry{numbered(n)}, Removed: []string{numbered(n - 1).ID}})
+	}
+	b, err := l.Bank(t.Context(), "one")
+	must(t, err)
+	if int64(l.Size(hashlist.PDQ)) != b.Entries {
+		t.Errorf("%d hashes of %d entries", l.Size(hashlist.PDQ), b.Entries)
+	}
+	known(t, l, 19, func(int) bool { return true })
+}
