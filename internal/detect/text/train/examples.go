@@ -77,7 +77,7 @@ func newTally() tally { return make(tally, 1<<24) }
 
 func (t tally) add(features []int32) {
 	for _, f := range features {
-		if at := &t[uint32(f)>>8]; *at < 255 { //nolint:gosec // bits, not a number
+		if at := &t[uint32(f)>>8]; *at < 255 {
 			*at++
 		}
 	}
@@ -96,7 +96,7 @@ type selection struct {
 func (s *selection) pick(features []int32, counts tally, least uint8) []int32 {
 	rows := features[:0]
 	for _, bits := range features {
-		f := uint32(bits) //nolint:gosec // bits, not a number
+		f := uint32(bits)
 		if counts.of(f) < least {
 			continue
 		}

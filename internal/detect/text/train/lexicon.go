@@ -88,5 +88,5 @@ const maxWords = 30_000
 // whole numbers so that every machine gives the same.
 func cost(ratio int) uint8 {
 	power := new(big.Int).Exp(big.NewInt(int64(max(ratio, 1))), big.NewInt(12), nil)
-	return uint8(min(max(power.BitLen()-1, 1), 255)) //nolint:gosec // bounded above
+	return uint8(min(max(power.BitLen()-1, 1), 255))
 }

@@ -27,6 +27,10 @@ type network struct {
 	drop             float32 // share of features left out of an example, so that none is relied on
 	random           *rand.Rand
 
+	sumRows []vector // of the states that were remembered
+	sumHead model.Head
+	states  int
+
 	kept   []int32
 	hidden [model.Hidden]float32
 	sum    vector
@@ -208,4 +212,60 @@ func (n *network) step(at, square *float32, g float32) {
 	}
 	*square += float32(g * g)
 	*at -= float32(float32(share*n.rate)*g) / (float32(math.Sqrt(float64(*square))) + 1e-6)
+}
+
+// remember adds the numbers as they are to those that average takes the mean of.
+func (n *network) remember() {
+	if n.sumRows == nil {
+		n.sumRows = make([]vector, len(n.rows))
+	}
+	for i := range n.rows {
+		for d, v := range n.rows[i] {
+			n.sumRows[i][d] += v
+		}
+	}
+	sums := numbers(&n.sumHead)
+	for i, v := range numbers(&n.head) {
+		*sums[i] += *v
+	}
+	n.states++
+}
+
+// average makes the network the mean of the states that were remembered.
+func (n *network) average() {
+	if n.states == 0 {
+		return
+	}
+	share := 1 / float32(n.states)
+	for i := range n.rows {
+		for d := range n.rows[i] {
+			n.rows[i][d] = n.sumRows[i][d] * share
+		}
+	}
+	sums := numbers(&n.sumHead)
+	for i, v := range numbers(&n.head) {
+		*v = *sums[i] * share
+	}
+}
+
+// numbers gives all numbers of a head.
+func numbers(h *model.Head) []*float32 {
+	var all []*float32
+	add := func(part []float32) {
+		for i := range part {
+			all = append(all, &part[i])
+		}
+	}
+	add(h.Bias[:])
+	for i := range h.Terms {
+		add(h.Terms[i][:])
+	}
+	for i := range h.Inner {
+		add(h.Inner[i][:])
+	}
+	add(h.Offset[:])
+	for i := range h.Outer {
+		add(h.Outer[i][:])
+	}
+	return all
 }

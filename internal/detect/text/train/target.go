@@ -45,13 +45,14 @@ var plain = []string{"topicalchat", "dolly"}
 
 const (
 	likely = 0.5 // term scores
-	clear  = 0.8
+	sure   = 0.8
 )
 
 // pseudo is the weight of what terms say, against 1 for what people said.
 const (
 	pseudoYes = 0.5
 	pseudoNot = 0.25
+	doubted   = 0.3
 )
 
 // targetOf reads a row's labels, and fills in what follows from them and from the
@@ -68,13 +69,22 @@ func targetOf(r *labelled.Row, terms *model.Terms, words *vocabularyHits) Target
 		for _, l := range labels {
 			given[l] = true
 			t.set(l, v == 1, 1)
-			if v == 0 && r.Labels["toxic"] == 0 && terms[l] >= clear && isBlanket(l) { // nobody looked for it
-				t.set(l, false, 0)
+			if v == 0 && r.Source != grammar.Source && isBlanket(l) { // nobody looked for it
+				t.set(l, false, pseudoNot)
+				if terms[l] >= 0.2 || l == model.SelfHarmDisclosure && words.distress {
+					t.set(l, false, 0)
+				}
 			}
 		}
 	}
 	if r.Source == grammar.Source {
 		return t
+	}
+	if t.is(model.Toxic) && t.not(model.Hate) { // what is called offensive, and not hate, often is both
+		t.set(model.Hate, false, doubted)
+	}
+	if terms[model.SelfHarmDisclosure] >= sure && !t.is(model.SelfHarmDisclosure) {
+		t.set(model.SelfHarmDisclosure, true, pseudoYes)
 	}
 	quiet := slices.Max(terms[:model.LabelCount]) < likely && !words.any
 	fromAbuse(&t, terms, quiet)
@@ -84,9 +94,11 @@ func targetOf(r *labelled.Row, terms *model.Terms, words *vocabularyHits) Target
 		case given[l] || t.Weight[l] > 0:
 		case slices.Contains(plain, r.Source):
 			t.set(l, false, 1)
-		case terms[l] >= clear:
+		case terms[l] >= sure:
 			t.set(l, true, pseudoYes)
-		case terms[l] < 0.2 && isBlanket(l):
+		case terms[l] < 0.2 && isBlanket(l) && !words.distress:
+			t.set(l, false, pseudoNot)
+		case terms[l] < 0.2 && (l == model.Violence || l == model.ViolenceGraphic):
 			t.set(l, false, pseudoNot)
 		}
 	}
@@ -114,7 +126,7 @@ func fromAbuse(t *Target, terms *model.Terms, quiet bool) {
 		t.unlessSet(model.IdentityAttack, true, 1)
 	case t.is(model.Misogyny):
 		t.unlessSet(model.IdentityAttack, true, pseudoYes)
-	case t.not(model.Hate):
+	case t.Weight[model.Hate] == 1 && !t.is(model.Misogyny):
 		t.unlessSet(model.IdentityAttack, false, 1)
 	}
 	switch {
@@ -122,7 +134,7 @@ func fromAbuse(t *Target, terms *model.Terms, quiet bool) {
 		t.unlessSet(model.SevereToxic, false, 1)
 		t.unlessSet(model.Insult, false, 1)
 	case t.is(model.Toxic) || t.is(model.Harassment):
-		t.unlessSet(model.SevereToxic, terms[model.SevereToxic] >= clear, pseudoYes)
+		t.unlessSet(model.SevereToxic, terms[model.SevereToxic] >= sure, pseudoYes)
 		if terms[model.Insult] >= likely {
 			t.unlessSet(model.Insult, true, 1)
 		}
@@ -139,7 +151,7 @@ func fromAbuse(t *Target, terms *model.Terms, quiet bool) {
 func fromWords(t *Target, terms *model.Terms, words *vocabularyHits, r *labelled.Row, quiet bool) {
 	t.unlessSet(model.Profanity, terms[model.Profanity] >= likely || words.severe, 1)
 	switch {
-	case terms[model.Sexual] >= clear || words.sexual:
+	case terms[model.Sexual] >= sure || words.sexual:
 		t.unlessSet(model.Sexual, true, 1)
 	case quiet || r.Source == "goemotions" && terms[model.Sexual] < 0.2 && !words.mild:
 		t.unlessSet(model.Sexual, false, pseudoYes)
@@ -152,6 +164,16 @@ type vocabularyHits struct {
 	sexual bool // clearly
 	mild   bool // perhaps
 	severe bool
+
+	distress bool // a word by which people speak of their own distress
+}
+
+// distressWords are found in texts that nobody has read for distress: those are then
+// not taken for free of it.
+var distressWords = []string{
+	"suicide", "suicidal", "depressed", "depression", "anxiety", "anxious", "hopeless", "worthless", "lonely", "alone",
+	"cry", "crying", "tears", "pain", "hurts", "hurting", "die", "dying", "dead", "death", "kill", "killing", "myself", "empty", "numb",
+	"tired", "exhausted", "sad", "sadness", "grief", "abused", "abuse", "therapy", "therapist", "meds", "hate", "life", "scared", "panic", "broken",
 }
 
 // A profanityList is a list of rude words with their severity, as published by Surge AI.
@@ -162,13 +184,13 @@ type profanityList struct {
 }
 
 type profanity struct {
-	sexual   bool
+	sexual   bool // and not an expletive that says nothing of sex
 	slur     bool
 	severity float64
 }
 
 func readProfanity(name string) (list *profanityList, err error) {
-	f, err := os.Open(name) //nolint:gosec // a file of the data folder
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +223,7 @@ func readProfanity(name string) (list *profanityList, err error) {
 // in says which words of the list are in a text, given as its words.
 func (p *profanityList) in(words []string) (hits vocabularyHits) {
 	for i := range words {
+		hits.distress = hits.distress || slices.Contains(distressWords, words[i])
 		for n := 1; n <= min(p.long, len(words)-i); n++ {
 			w, ok := p.words[strings.Join(words[i:i+n], " ")]
 			if !ok {
@@ -227,4 +250,20 @@ func (p *profanityList) lists() map[string][]string {
 		}
 	}
 	return lists
+}
+
+// setExpletives takes words that the term banks know as swear words, and not as
+// sexual, for what they mostly are.
+func (p *profanityList) setExpletives(r *reader) error {
+	var terms model.Terms
+	for _, key := range p.order {
+		if err := r.read(key, &terms); err != nil {
+			return err
+		}
+		w := p.words[key]
+		swears := max(terms[model.Profanity], terms[model.Insult], terms[model.Toxic], terms[model.Misogyny])
+		w.sexual = w.sexual && (terms[model.Sexual] >= likely || swears < likely)
+		p.words[key] = w
+	}
+	return nil
 }

@@ -37,13 +37,15 @@ type Options struct {
 
 // What training is made of. They were chosen on dev_ship.
 const (
-	rounds      = 2       // through all examples, before and after features are chosen
+	tryRounds   = 1       // through all examples, before features are chosen
+	rounds      = 2       // and after
 	leastSeen   = 4       // texts with a feature
 	maxKept     = 175_000 // features
 	priorWeight = 0.1     // of a feature's own ratio, where its numbers begin
 	floorRate   = 0.1     // of learning, for features that say nothing
 	capRatio    = 3
 	disguised   = 0.15 // share of texts that are also learned in disguise
+	averaged    = 5    // states within the last round, of which the network is the mean
 )
 
 // Run trains. The same options give the same bytes.
@@ -56,17 +58,17 @@ func Run(ctx context.Context, o Options) (*model.Trained, error) {
 	if err != nil {
 		return nil, err
 	}
-	total := 2 * rounds * len(learn)
+	total := (tryRounds + rounds) * len(learn)
 	done := func(n int) {
 		if o.Progress != nil {
 			o.Progress(n, total)
 		}
 	}
 	all := c.selectAll(learn)
-	first := fit(ctx, learn, len(all.features), o.Seed, func(n int) { done(n) })
+	first := fit(ctx, learn, len(all.features), tryRounds, o.Seed, done)
 	kept := all.strongest(first, maxKept)
 	renumber(learn, kept, len(all.features))
-	second := fit(ctx, learn, len(kept), o.Seed, func(n int) { done(rounds*len(learn) + n) })
+	second := fit(ctx, learn, len(kept), rounds, o.Seed, func(n int) { done(tryRounds*len(learn) + n) })
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -75,7 +77,7 @@ func Run(ctx context.Context, o Options) (*model.Trained, error) {
 		features[i] = all.features[k]
 	}
 	t := quantise(second, features)
-	t.Lexicon = c.reader.lexicon
+	t.Lexicon, t.Banks = c.reader.lexicon, c.reader.terms.Digest()
 	return t, c.calibrate(ctx, t)
 }
 
@@ -103,11 +105,21 @@ func collect(o Options) (*corpus, error) {
 	if c.rude, err = readProfanity(labelled.Text(o.Data, "lexicon_surge_profanity.csv")); err != nil {
 		return nil, err
 	}
+	banks, err := term.Load(o.Terms)
+	if err != nil {
+		return nil, err
+	}
+	if c.reader, err = newReader(banks, normal.NewLexicon(nil)); err != nil {
+		return nil, err
+	}
+	if err := c.rude.setExpletives(c.reader); err != nil {
+		return nil, err
+	}
 	own, err := grammar.Learn(c.rude.lists())
 	if err != nil {
 		return nil, err
 	}
-	n := normal.New()
+	n := c.reader.normaliser
 	counts := map[string]int{}
 	rows = thin(rows, o.Step)
 	countWords(rows, n, counts)
@@ -117,13 +129,7 @@ func collect(o Options) (*corpus, error) {
 	if err != nil {
 		return nil, err
 	}
-	banks, err := term.Load(o.Terms)
-	if err != nil {
-		return nil, err
-	}
-	if c.reader, err = newReader(banks, buildLexicon(counts, classes, append(order, c.rude.order...))); err != nil {
-		return nil, err
-	}
+	c.reader.lexicon = buildLexicon(counts, classes, append(order, c.rude.order...))
 	c.held = thin(dev, o.Step)
 	for i := range rows {
 		c.put(rows[i], IsHeld(i, &rows[i]))
@@ -196,7 +202,7 @@ func (c *corpus) example(r *labelled.Row, text string) (example, error) {
 	t := targetOf(r, &e.terms, &hits)
 	e.target = &t
 	for _, f := range c.reader.features(c.reader.strongest()) {
-		e.rows = append(e.rows, int32(f)) //nolint:gosec // bits, not a number
+		e.rows = append(e.rows, int32(f))
 	}
 	return e, nil
 }
@@ -276,7 +282,7 @@ func renumber(examples []example, kept []int32, features int) {
 }
 
 // fit trains a network from its beginning.
-func fit(ctx context.Context, examples []example, features int, seed uint64, done func(int)) *network {
+func fit(ctx context.Context, examples []example, features, rounds int, seed uint64, done func(int)) *network {
 	n := newNetwork(features, seed)
 	for f, ratio := range ratios(examples, features) {
 		for l, r := range ratio {
@@ -302,7 +308,11 @@ func fit(ctx context.Context, examples []example, features int, seed uint64, don
 				done(round*len(order) + k)
 			}
 			n.learn(&examples[i])
+			if round == rounds-1 && (k+1)%(max(len(order)/averaged, 1)) == 0 {
+				n.remember()
+			}
 		}
 	}
+	n.average()
 	return n
 }
