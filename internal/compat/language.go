@@ -18,11 +18,14 @@ const (
 	// enough is how many characters it takes to be certain of a language that
 	// shares its script with many.
 	enough = 60
+
+	// most is how many bytes are looked at.
+	most = 2 << 10
 )
 
 // Language detects the language of a text, "" if it can't be told.
 func Language(text string) (code string, sure bool) {
-	info := whatlanggo.Detect(text)
+	info := whatlanggo.Detect(text[:min(len(text), most)])
 	if info.Confidence <= likely {
 		return "", false
 	}

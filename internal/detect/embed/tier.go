@@ -84,6 +84,9 @@ func (d *Detector) score(ctx context.Context, of, language string, into *text.Sc
 // Threshold is the first tier's.
 func (d *Detector) Threshold(l text.Label) float64 { return d.first.Threshold(l) }
 
+// enough is how many bytes tell in which language a text is.
+const enough = 2 << 10
+
 // english is whether a text is in the language that the encoder knows, so far as
 // can be told.
 func english(of, language string) bool {
@@ -91,7 +94,7 @@ func english(of, language string) bool {
 		base, _, _ := strings.Cut(strings.ToLower(language), "-")
 		return base == "en"
 	}
-	info := whatlanggo.Detect(of)
+	info := whatlanggo.Detect(of[:min(len(of), enough)])
 	return info.Lang == whatlanggo.Eng || !info.IsReliable()
 }
 
