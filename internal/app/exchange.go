@@ -48,7 +48,7 @@ func (a *App) newExchanges(banks *hashlist.Banks) (*exchange.Exchanges, error) {
 	if err != nil {
 		return nil, err
 	}
-	return exchange.New(a.db, banks, sources, exchange.Options{Now: a.options.Now, Key: key, Log: a.watch.Log}), nil
+	return exchange.New(a.db, banks, sources, exchange.Options{Now: a.options.Now, Key: key, Log: a.watch.Log, Metrics: a.watch.Metrics}), nil
 }
 
 // OpenExchanges opens the exchanges alone. A server may be running on the

@@ -114,6 +114,12 @@ func TestFromAnExchangeToADecision(t *testing.T) {
 	if !strings.Contains(broken.Error, "401") || strings.Contains(string(all.body)+log.String(), "s3cret") || strings.Contains(string(all.body)+log.String(), list.URL) {
 		t.Errorf("error %q, or a secret in %s or in the log", broken.Error, all.body)
 	}
+	scraped := string(s.call(t, request{method: "GET", path: "/metrics"}).body)
+	for _, want := range []string{`breakwater_exchange_failures_total{exchange="broken"}`, `breakwater_exchange_synced_seconds{exchange="stopncii"}`} {
+		if !strings.Contains(scraped, want) {
+			t.Errorf("no metric %s", want)
+		}
+	}
 	if !strings.Contains(log.String(), "broken") {
 		t.Error("the log says nothing of the one that fails")
 	}

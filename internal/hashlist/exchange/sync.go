@@ -16,6 +16,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
+	"github.com/breakwater-project/breakwater/internal/telemetry"
 )
 
 // Source is one exchange as an operator has configured it.
@@ -34,14 +35,16 @@ type Exchanges struct {
 	sources []Source
 	o       Options
 	holder  string // this process
+	metrics *metrics
 }
 
 // Options of New.
 type Options struct {
-	Now   func() time.Time
-	Sleep func(context.Context, time.Duration) error // real time unless set
-	Key   [32]byte                                   // of the names of addresses, which are not kept themselves
-	Log   *slog.Logger
+	Now     func() time.Time
+	Sleep   func(context.Context, time.Duration) error // real time unless set
+	Key     [32]byte                                   // of the names of addresses, which are not kept themselves
+	Log     *slog.Logger
+	Metrics *telemetry.Metrics // nowhere unless set
 }
 
 // New is over the tables that Migrations makes.
@@ -49,7 +52,7 @@ func New(d *db.DB, banks *hashlist.Banks, sources []Source, o Options) *Exchange
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
-	return &Exchanges{db: d, banks: banks, sources: sources, o: o, holder: holder()}
+	return &Exchanges{db: d, banks: banks, sources: sources, o: o, holder: holder(), metrics: newMetrics(o.Metrics)}
 }
 
 const (
@@ -121,6 +124,7 @@ func (x *Exchanges) Sync(ctx context.Context, name string, o SyncOptions) (Count
 	if endErr := end(ending, x.db, name, x.holder, x.o.Now(), due, p.counts, failure); endErr != nil {
 		err = errors.Join(err, fmt.Errorf("exchange: end %s: %w", name, endErr))
 	}
+	x.metrics.ended(name, x.o.Now(), err)
 	return p.counts, err
 }
 
