@@ -1,5 +1,6 @@
-// A wallet and its issuer, made of other people's libraries. It reads one task
-// as JSON from standard input, answers the server, and prints what that said:
+// A wallet and its issuer, made of other people's libraries. It reads tasks from
+// standard input, one a line as JSON, does each, and prints a line of what the
+// server said to it:
 //
 //   issuer   {key: JWK, certificate: base64 of DER}, trusted by the server
 //   document {format: "mso_mdoc" | "dc+sd-jwt", id, type, namespace, over: {"18": true}, also: {…}}
@@ -7,7 +8,7 @@
 //   api      {protocol, data, answer, origin} of the Digital Credentials API;
 //            signed_for is the origin that the wallet believes it is asked from
 import { createHash, getRandomValues, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { Aes128Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { Openid4vpClient } from '@openid4vc/openid4vp'
 import { setGlobalConfig } from '@openid4vc/oauth2'
@@ -22,7 +23,7 @@ import { z } from 'zod'
 
 setGlobalConfig({ allowInsecureUrls: true }) // the server under test is on the loopback address
 
-const task = JSON.parse(readFileSync(0, 'utf8'))
+let task
 
 // what @owf/mdoc asks its surroundings for
 const context = {
@@ -51,7 +52,7 @@ const publicOf = ({ d, ...jwk }) => jwk
 
 // secrets are what says who the person is, or would link one answer with
 // another: none of it may be found anywhere later. They are printed as hex.
-const secrets = []
+let secrets = []
 const keep = (bytes) => secrets.push(Buffer.from(bytes).toString('hex'))
 
 // presentMdoc issues a document and discloses of it what was asked for.
@@ -225,5 +226,15 @@ async function byAPI({ protocol, data, answer, origin, signed_for = origin }) {
   })
 }
 
-const response = task.link ? await byLink(task.link) : await byAPI(task.api)
-console.log(JSON.stringify({ status: response.status, body: await response.text(), secrets }))
+for await (const line of createInterface({ input: process.stdin })) {
+  task = JSON.parse(line)
+  secrets = []
+  let said
+  try {
+    const response = task.link ? await byLink(task.link) : await byAPI(task.api)
+    said = { status: response.status, body: await response.text(), secrets }
+  } catch (error) {
+    said = { error: String(error.stack ?? error) }
+  }
+  console.log(JSON.stringify(said))
+}

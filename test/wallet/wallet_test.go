@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -37,6 +38,9 @@ type world struct {
 	log     *lines
 	data    string   // its folder
 	secrets [][]byte // what the wallet's answers had in them
+
+	tasks io.Writer // of the wallet
+	said  *json.Decoder
 }
 
 // lines is a log that many write.
@@ -86,7 +90,29 @@ func start(t *testing.T, change func(*config.Config)) *world {
 		}
 	})
 	w.Temporary = server
+	w.openWallet(t)
 	return w
+}
+
+// openWallet starts the wallet, until the test ends.
+func (w *world) openWallet(t *testing.T) {
+	t.Helper()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "node", "wallet.js")
+	cmd.Stderr = os.Stderr
+	tasks, err1 := cmd.StdinPipe()
+	said, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(tasks.Close(), cmd.Wait()); err != nil {
+			t.Errorf("wallet: %v", err)
+		}
+	})
+	w.tasks, w.said = tasks, json.NewDecoder(said)
 }
 
 // needs skips, with the name of what is missing, or installs the wallet's
@@ -94,7 +120,7 @@ func start(t *testing.T, change func(*config.Config)) *world {
 func needs(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("starts node for each answer")
+		t.Skip("starts node and servers")
 	}
 	for tool, pkg := range map[string]string{"node": "nodejs", "npm": "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -211,20 +237,17 @@ func (w *world) wallet(t *testing.T, task object) (int, object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "node", "wallet.js")
-	var stderr bytes.Buffer
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(text), &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("wallet: %v\n%s", err, stderr.String())
+	if _, err := w.tasks.Write(append(text, '\n')); err != nil {
+		t.Fatal(err)
 	}
 	var got struct {
 		Status  int
 		Body    string
 		Secrets []string
+		Error   string
 	}
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("wallet: %v: %s", err, out)
+	if err := w.said.Decode(&got); err != nil || got.Error != "" {
+		t.Fatalf("wallet: %v %s", err, got.Error)
 	}
 	for _, text := range got.Secrets {
 		b, err := hex.DecodeString(text)
