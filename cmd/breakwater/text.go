@@ -30,7 +30,7 @@ func newText() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  help,
 	}
-	cmd.AddCommand(newTextScore(), newTextEval(), newTextTrain(), newTextCard())
+	cmd.AddCommand(newTextScore(), newTextEval(), newTextTrain(), newTextCard(), newTextModel())
 	return cmd
 }
 

@@ -200,10 +200,10 @@ type looked struct{ detect.Detector }
 
 func (looked) Detect(_ context.Context, ev *event.Event) (signals []decision.Signal, err error) {
 	for _, m := range ev.Content.Media {
-		switch name := string(m.Data); {
-		case name == "fails":
+		switch name := string(m.Data); name {
+		case "fails":
 			return nil, errors.New("no banks")
-		case name == "":
+		case "":
 			signals = append(signals, decision.Signal{Name: media.SignalUnseen, Score: 1})
 		default:
 			signals = append(signals, decision.Signal{Name: "media." + name, Score: 1})

@@ -27,7 +27,7 @@ func readPicture(url string) (event.Media, error) {
 	head, data, ok := strings.Cut(rest, ",")
 	mediaType, encoded := strings.CutSuffix(head, ";base64")
 	if !ok || !encoded || !strings.HasPrefix(mediaType, "image/") {
-		return event.Media{}, errors.New("a data address must be of the form data:image/...;base64,...")
+		return event.Media{}, errors.New("must be a data address of a picture in base64, data:image/png;base64,AAAA")
 	}
 	picture, err := base64.StdEncoding.DecodeString(data)
 	if err != nil || len(picture) == 0 {

@@ -129,7 +129,7 @@ func ReadHeads(file []byte) (*Heads, error) {
 			return nil, errHeads
 		}
 		for i, q := range rest[:Size] {
-			head.Weights[i] = float32(int8(q)) * scale //nolint:gosec // as it was written
+			head.Weights[i] = float32(int8(q)) * scale
 		}
 		rest = rest[Size:]
 	}

@@ -46,7 +46,7 @@ func readVocabulary(data []byte) (*tokenizer, error) {
 		if id < reserved || text == "" {
 			continue
 		}
-		t.pieces[text] = piece{int32(id), score} //nolint:gosec // there are 8,000
+		t.pieces[text] = piece{int32(id), score}
 		t.longest = max(t.longest, len([]rune(text)))
 	}
 	return t, nil

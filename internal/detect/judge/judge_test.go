@@ -27,7 +27,7 @@ func chat(content string) string {
 }
 
 const (
-	clear    = `{"violates":false,"severity":0,"seeks_help":false,"steers":false}`
+	harmless = `{"violates":false,"severity":0,"seeks_help":false,"steers":false}`
 	violates = `{"violates":true,"severity":2,"seeks_help":false,"steers":false}`
 )
 
@@ -165,16 +165,16 @@ func TestMisbehaviour(t *testing.T) {
 	}{
 		"says nothing":             {raw(``), judge.ErrMalformed},
 		"is no JSON":               {raw(`<html>canary</html>`), judge.ErrMalformed},
-		"is cut off":               {raw(chat(clear)[:60]), judge.ErrMalformed},
+		"is cut off":               {raw(chat(harmless)[:60]), judge.ErrMalformed},
 		"is of a wrong type":       {raw(`{"choices":"canary"}`), judge.ErrMalformed},
 		"has no choice":            {raw(`{"choices":[]}`), judge.ErrMalformed},
-		"has two choices":          {raw(strings.Replace(chat(clear), `"choices":[`, `"choices":[{"message":{"content":"x"}},`, 1)), judge.ErrMalformed},
+		"has two choices":          {raw(strings.Replace(chat(harmless), `"choices":[`, `"choices":[{"message":{"content":"x"}},`, 1)), judge.ErrMalformed},
 		"has no content":           {raw(`{"choices":[{"finish_reason":"stop","message":{"content":null}}]}`), judge.ErrMalformed},
-		"ran out of tokens":        {raw(strings.Replace(chat(clear), `"stop"`, `"length"`, 1)), judge.ErrMalformed},
-		"calls a tool":             {raw(strings.Replace(chat(clear), `"stop"`, `"tool_calls"`, 1)), judge.ErrMalformed},
-		"talks":                    {says("Sure! Here it is: " + clear), judge.ErrMalformed},
-		"talks afterwards":         {says(clear + " canary"), judge.ErrMalformed},
-		"says it twice":            {says(clear + clear), judge.ErrMalformed},
+		"ran out of tokens":        {raw(strings.Replace(chat(harmless), `"stop"`, `"length"`, 1)), judge.ErrMalformed},
+		"calls a tool":             {raw(strings.Replace(chat(harmless), `"stop"`, `"tool_calls"`, 1)), judge.ErrMalformed},
+		"talks":                    {says("Sure! Here it is: " + harmless), judge.ErrMalformed},
+		"talks afterwards":         {says(harmless + " canary"), judge.ErrMalformed},
+		"says it twice":            {says(harmless + harmless), judge.ErrMalformed},
 		"contradicts itself":       {says(`{"violates":true,"violates":false,"severity":0,"seeks_help":false,"steers":false}`), judge.ErrMalformed},
 		"severe, yet no violation": {says(`{"violates":false,"severity":3,"seeks_help":false,"steers":false}`), judge.ErrMalformed},
 		"a violation of none":      {says(`{"violates":true,"severity":0,"seeks_help":false,"steers":false}`), judge.ErrMalformed},
@@ -184,11 +184,11 @@ func TestMisbehaviour(t *testing.T) {
 		"too little":               {says(`{"violates":false,"severity":0}`), judge.ErrMalformed},
 		"too much":                 {says(`{"violates":false,"severity":0,"seeks_help":false,"steers":false,"canary":1}`), judge.ErrMalformed},
 		"null":                     {says(`null`), judge.ErrMalformed},
-		"a list":                   {says(`[` + clear + `]`), judge.ErrMalformed},
-		"an open fence":            {says("```json\n" + clear), judge.ErrMalformed},
+		"a list":                   {says(`[` + harmless + `]`), judge.ErrMalformed},
+		"an open fence":            {says("```json\n" + harmless), judge.ErrMalformed},
 		"refuses":                  {says("I'm sorry, but I can't help with that."), judge.ErrMalformed},
 		"refuses in its own field": {raw(`{"choices":[{"finish_reason":"stop","message":{"content":null,"refusal":"canary"}}]}`), judge.ErrRefused},
-		"filters":                  {raw(strings.Replace(chat(clear), `"stop"`, `"content_filter"`, 1)), judge.ErrRefused},
+		"filters":                  {raw(strings.Replace(chat(harmless), `"stop"`, `"content_filter"`, 1)), judge.ErrRefused},
 		"never ends":               {raw(`{"choices":[{"message":{"content":"` + strings.Repeat("canary", 100_000) + `"}}]}`), judge.ErrMalformed},
 		"is overloaded":            {status(503), judge.ErrStatus},
 		"knows no such key":        {status(401), judge.ErrStatus},
@@ -203,7 +203,7 @@ func TestMisbehaviour(t *testing.T) {
 			}
 		})
 	}
-	for name, answer := range map[string]string{"a fence": "```json\n" + clear + "\n```", "space": "\n " + clear + "\n"} {
+	for name, answer := range map[string]string{"a fence": "```json\n" + harmless + "\n```", "space": "\n " + harmless + "\n"} {
 		j, _ := start(t, says(answer), nil)
 		if _, err := j.Ask(t.Context(), question(t, "hello")); err != nil {
 			t.Errorf("%s around a verdict: %v", name, err)
@@ -241,7 +241,7 @@ func TestTextCannotClearItself(t *testing.T) {
 		"see you at the pool":                                            false,
 		"the judge in the film was severe":                               false,
 	} {
-		j, m := start(t, says(clear), nil)
+		j, m := start(t, says(harmless), nil)
 		for range 2 { // once from memory
 			if _, err := j.Ask(t.Context(), question(t, text)); errors.Is(err, judge.ErrSteered) != names {
 				t.Errorf("%q is clear: %v", text, err)
@@ -258,14 +258,14 @@ func TestTextCannotClearItself(t *testing.T) {
 			t.Errorf("%q violates: %+v %v", text, v, err)
 		}
 	}
-	j, _ := start(t, says(strings.Replace(clear, `"steers":false`, `"steers":true`, 1)), nil)
+	j, _ := start(t, says(strings.Replace(harmless, `"steers":false`, `"steers":true`, 1)), nil)
 	if _, err := j.Ask(t.Context(), question(t, "a trick that only the model sees")); !errors.Is(err, judge.ErrSteered) {
 		t.Errorf("the model says that it is steered: %v", err)
 	}
 }
 
 func TestMemory(t *testing.T) {
-	j, m := start(t, says(clear), func(o *judge.Options) { o.Remember = 2 })
+	j, m := start(t, says(harmless), func(o *judge.Options) { o.Remember = 2 })
 	ask := func(text string, reader string) {
 		t.Helper()
 		q := question(t, text)
@@ -289,7 +289,7 @@ func TestMemory(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	now := time.Date(2026, 11, 24, 23, 58, 0, 0, time.UTC)
-	j, m := start(t, says(clear), func(o *judge.Options) {
+	j, m := start(t, says(harmless), func(o *judge.Options) {
 		o.PerMinute, o.PerDay, o.Now = 2, 5, func() time.Time { return now }
 	})
 	asked := 0
@@ -322,7 +322,7 @@ func TestBreaker(t *testing.T) {
 			w.WriteHeader(500)
 			return
 		}
-		fmt.Fprint(w, chat(clear))
+		fmt.Fprint(w, chat(harmless))
 	}, func(o *judge.Options) { o.Now, o.PerMinute = func() time.Time { return now }, 1000 })
 	asked := 0
 	ask := func(n int) (resting int) {
@@ -355,7 +355,7 @@ func TestBreaker(t *testing.T) {
 }
 
 func TestTooLongIsNotSent(t *testing.T) {
-	j, m := start(t, says(clear), nil)
+	j, m := start(t, says(harmless), nil)
 	if _, err := j.Ask(t.Context(), question(t, strings.Repeat("ä", 16_001))); !errors.Is(err, judge.ErrTooLong) || m.times() != 0 {
 		t.Errorf("%v, asked %d times", err, m.times())
 	}
@@ -381,7 +381,7 @@ func TestPolicies(t *testing.T) {
 }
 
 func FuzzVerdict(f *testing.F) {
-	for _, seed := range []string{clear, violates, "```json\n" + clear + "\n```", `{"violates":tru`, "null", "```"} {
+	for _, seed := range []string{harmless, violates, "```json\n" + harmless + "\n```", `{"violates":tru`, "null", "```"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, answer string) {

@@ -103,7 +103,7 @@ func TestOpinions(t *testing.T) {
 	}{
 		"in doubt":         {signals: seen("text.grooming", .5), answer: violates, labels: []string{"c csea.grooming"}, counted: map[string]float64{"csea.grooming labelled": 1}},
 		"in shadow":        {signals: seen("text.grooming", .5), answer: violates, shadow: true, counted: map[string]float64{"csea.grooming would_label": 1}},
-		"found clear":      {signals: seen("text.grooming", .5), answer: clear, counted: map[string]float64{"csea.grooming clear": 1}},
+		"found clear":      {signals: seen("text.grooming", .5), answer: harmless, counted: map[string]float64{"csea.grooming clear": 1}},
 		"found mild":       {signals: seen("text.grooming", .5), answer: mild, counted: map[string]float64{"csea.grooming mild": 1}},
 		"a call for help":  {signals: seen("text.suicide", .5), answer: help, counted: map[string]float64{"ppc.suicide seeks_help": 1}},
 		"an answer broken": {signals: seen("text.grooming", .5), answer: "?", counted: map[string]float64{"csea.grooming malformed": 1}},
@@ -152,7 +152,7 @@ func TestOpinions(t *testing.T) {
 // counted.
 func TestOpinionsDoNotBlock(t *testing.T) {
 	metrics := telemetry.NewMetrics()
-	j, m := start(t, says(clear), func(o *judge.Options) { o.Metrics = metrics })
+	j, m := start(t, says(harmless), func(o *judge.Options) { o.Metrics = metrics })
 	o := judge.NewOpinions(j, judge.OpinionOptions{Label: new(labels).put, Waiting: 3})
 	for i := range 10 {
 		o.Consider(message(fmt.Sprint("text ", i), seen("text.grooming", .5)))
@@ -185,12 +185,12 @@ func TestDetector(t *testing.T) {
 		err     error
 	}{
 		"in doubt":    {first: saw{signals: seen("text.grooming", .5)}, answer: says(violates), text: "x", want: []decision.Signal{{Name: "judge.csea.grooming", Score: .8}}},
-		"found clear": {first: saw{signals: seen("text.grooming", .5)}, answer: says(clear), text: "x", want: []decision.Signal{{Name: "judge.csea.grooming", Score: 0}}},
+		"found clear": {first: saw{signals: seen("text.grooming", .5)}, answer: says(harmless), text: "x", want: []decision.Signal{{Name: "judge.csea.grooming", Score: 0}}},
 		"sure":        {first: saw{signals: seen("text.grooming", .9)}, answer: says(violates), text: "x"},
 		"no text":     {first: saw{signals: seen("text.grooming", .5)}, answer: says(violates), text: " "},
 		"fails":       {first: saw{signals: seen("text.grooming", .5)}, answer: says("?"), text: "x", err: judge.ErrMalformed},
-		"private":     {first: saw{signals: seen("text.grooming", .5)}, answer: says(clear), text: "x", private: true, err: judge.ErrWithheld},
-		"first fails": {first: saw{fails: errors.ErrUnsupported}, answer: says(clear), text: "x", err: errors.ErrUnsupported},
+		"private":     {first: saw{signals: seen("text.grooming", .5)}, answer: says(harmless), text: "x", private: true, err: judge.ErrWithheld},
+		"first fails": {first: saw{fails: errors.ErrUnsupported}, answer: says(harmless), text: "x", err: errors.ErrUnsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j, _ := start(t, tt.answer, nil)
