@@ -115,7 +115,7 @@ func TestWebhookRefuses(t *testing.T) {
 		m.Header.Del(header)
 		return m
 	}
-	replace := func(old, new string) Message { return signed(strings.Replace(webhookBody, old, new, 1)) }
+	replace := func(old, with string) Message { return signed(strings.Replace(webhookBody, old, with, 1)) }
 	altered := signed(webhookBody)
 	altered.Body = []byte(strings.Replace(webhookBody, "over", "under", 1))
 	dotted := signed(webhookBody)

@@ -175,11 +175,11 @@ func TestReadRefuses(t *testing.T) {
 	trust := []*x509.Certificate{by.certificate}
 	anchor := ecdsaSigner(t).certificate
 	text := string(signed(t, unsigned(withRSA, byFilter+canonical, anchor), by))
-	replaced := func(old, new string) []byte {
+	replaced := func(old, with string) []byte {
 		if !strings.Contains(text, old) {
 			t.Fatalf("nothing to replace: %s", old)
 		}
-		return []byte(strings.Replace(text, old, new, 1))
+		return []byte(strings.Replace(text, old, with, 1))
 	}
 	signature := text[strings.Index(text, "<ds:Signature "):strings.Index(text, "</TrustServiceStatusList>")]
 	for name, c := range map[string]struct {
