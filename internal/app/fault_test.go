@@ -123,7 +123,7 @@ func (s *server) refusesWrites(t *testing.T, key string) {
 		}
 		method, path, _ := strings.Cut(name, " ")
 		body = strings.NewReplacer("p-1", "broken-1", "p-2", "broken-2").Replace(body)
-		s.call(t, request{method: method, path: strings.NewReplacer("{id}", "u-5", "{name}", "broken").Replace(path), key: key, body: body}).problem(t, http.StatusServiceUnavailable)
+		s.call(t, request{method: method, path: strings.NewReplacer("{id}", "u-5", "{name}", "broken", "{account}", "u-5", "{purpose}", "service").Replace(path), key: key, body: body}).problem(t, http.StatusServiceUnavailable)
 	}
 	s.call(t, request{method: "DELETE", path: "/v1/accounts/u-6", key: key}).problem(t, http.StatusServiceUnavailable)
 	s.call(t, request{method: "GET", path: "/readyz"}).problem(t, http.StatusServiceUnavailable, "database")
