@@ -126,7 +126,7 @@ func openInput(cmd *cobra.Command, name string) (io.Reader, int64, func(), error
 	if name == "-" {
 		return cmd.InOrStdin(), 0, func() {}, nil
 	}
-	f, err := os.Open(name) //nolint:gosec // the caller names it
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -189,7 +189,7 @@ version goes to standard error.`,
 			}
 			out := cmd.OutOrStdout()
 			if output != "" {
-				file, err := os.OpenFile(output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the caller names it
+				file, err := os.OpenFile(output, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 				if err != nil {
 					return err
 				}
