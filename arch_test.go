@@ -53,6 +53,8 @@ var sideways = map[edge]string{
 	{"internal/web", "internal/keys"}:      "each request is checked against its key and role",
 	{"internal/web", "internal/telemetry"}: "each request is counted, timed and traced",
 
+	{"internal/detect/embed", "internal/detect/text"}: "the second tier adds to the labels and scores of the first",
+
 	// Within text detection, from the bottom up: normal, term and model, what trains
 	// and measures them.
 	{"internal/detect/text/term", "internal/detect/text/normal"}:      "terms are looked for in normalised texts",

@@ -100,7 +100,7 @@ func (d *Detector) Signals() []string {
 }
 
 // least is the lowest score that is a signal: below it, nothing was seen.
-const least = 0.01
+const least = 0.2
 
 // Detect scores the event's text on the scale of rules, on which 0.5 is likely and 0.8
 // clear for every label. Signals with nothing found are left out.
