@@ -124,9 +124,10 @@ type intake struct {
 	near, frames []hamming.Entry
 }
 
-// batch is how many codes are added at once where there are many: an index
-// merges better what it is given together.
-const batch = 1 << 20
+// batch is how many codes are added at once where there are many. What comes
+// together is one segment, which searches fastest and needs no merge; the codes
+// that wait take 40 bytes each.
+const batch = 1 << 24
 
 func (in *intake) row(e *entryRow) error {
 	k, err := unpack(e.hashes)
@@ -197,5 +198,5 @@ func (in *intake) forget(k *known, number uint32) {
 func (in *intake) end() {
 	in.x.near.AddAll(in.near)
 	in.x.frames.AddAll(in.frames)
-	in.near, in.frames = in.near[:0], in.frames[:0]
+	in.near, in.frames = nil, nil // a change of many should not hold memory after it
 }
