@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/detect/detecttest"
@@ -124,6 +125,41 @@ func TestDistressIsNoOffence(t *testing.T) {
 			l, p := s.Any()
 			t.Errorf("%q is flagged, %s is %.2f", text, l, p)
 		}
+	}
+}
+
+// TestModelAloneIsNeverCertain holds signals to stay below what rules punish from, where
+// no term bank speaks.
+func TestModelAloneIsNeverCertain(t *testing.T) {
+	empty, err := term.Load(fstest.MapFS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(empty)
+	if err != nil {
+		t.Fatal(err)
+	}
+	likelyOnes := 0
+	for _, text := range []string{
+		"i will stab you after school", "immigrants are parasites and should be wiped out", "you are a pathetic idiot",
+		"pay me or i will send your nudes to your whole school", "women belong in the kitchen and should obey",
+		"i know you are only 12, don't tell your parents, send me a pic without your shirt",
+	} {
+		signals, err := d.Detect(t.Context(), eventOf(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range signals {
+			if s.Score >= 0.5 {
+				likelyOnes++
+			}
+			if s.Score >= 0.9 || s.Score >= 0.8 && (s.Name == "text.grooming" || s.Name == "text.solicitation" || s.Name == "text.sexual_minors") {
+				t.Errorf("%q: %s is %.2f by the model alone", text, s.Name, s.Score)
+			}
+		}
+	}
+	if likelyOnes < 4 {
+		t.Errorf("the model alone finds %d of them", likelyOnes)
 	}
 }
 

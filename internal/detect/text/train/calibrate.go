@@ -118,7 +118,7 @@ func trustOf(all []judged, l model.Label, curve model.Curve) float32 {
 // Flags are chosen so that of the plain talk that was held back at most this share is
 // flagged for a label, and of what is flagged at least this share is rightly so.
 const (
-	mostFalse     = 0.0002
+	mostFalse     = 0.0005
 	leastPrecise  = 0.45
 	lowestFlag    = 0.5
 	highestFlag   = 0.98
@@ -129,8 +129,8 @@ const (
 // are those of the term banks, about, so that the rules that were written for terms
 // keep no more from anybody that is harmless.
 const (
-	mostLikely = 0.0007
-	mostClear  = 0.0003
+	mostLikely = 0.0004
+	mostClear  = 0.0002
 
 	helpIsCheap = 5 // times as many may be offered help who need none
 )

@@ -52,7 +52,7 @@ const (
 const (
 	pseudoYes = 0.5
 	pseudoNot = 0.25
-	doubted   = 0.3
+	doubted   = 0.6
 )
 
 // targetOf reads a row's labels, and fills in what follows from them and from the
