@@ -26,6 +26,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/decide"
 	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
+	"github.com/breakwater-project/breakwater/internal/detect/media"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
 	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 	"github.com/breakwater-project/breakwater/internal/journal"
@@ -139,8 +140,16 @@ var words = sync.OnceValues(func() (*detect.Set, error) {
 		return nil, err
 	}
 	// Patient, because tests share their machine.
-	return detect.New([]detect.Detector{detector, link.New(known)}, detect.Options{Deadline: time.Minute})
+	links := func(ev *event.Event) []string { return ev.Content.Links }
+	return detect.New([]detect.Detector{
+		detector, link.New(known), media.New(emptyBanks{}, nil), media.NewLinks(emptyBanks{}, links),
+	}, detect.Options{Deadline: time.Minute})
 })
+
+// emptyBanks know no media and no address, like those of a new installation.
+type emptyBanks struct{}
+
+func (emptyBanks) Match(context.Context, media.Item) (media.Known, error) { return media.Known{}, nil }
 
 // newShipped is an engine as the program has it by default.
 func newShipped(t testing.TB, d *db.DB) *rig {
