@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -160,9 +161,15 @@ func TestAgePage(t *testing.T) {
 	if status != 303 || !strings.HasPrefix(to, s.URL()+"/age/"+id+"/return?response_code=") {
 		t.Fatalf("answer: %d %s", status, to)
 	}
-	// It is shown a number to be typed where the check began, as a wallet's device is.
-	if status, _, _ := stranger.visit(t, to, nil); status != 200 {
-		t.Errorf("another browser comes back: %d", status)
+	// Another browser is shown a number, to be typed where the check began, and
+	// nothing counts for it; typed by nobody else than who began.
+	status, _, page = stranger.visit(t, to, nil)
+	number := regexp.MustCompile(`\b\d{4} \d{4}\b`).FindString(page)
+	if status != 200 || number == "" {
+		t.Errorf("another browser comes back: %d\n%s", status, page)
+	}
+	if status, _, _ := stranger.visit(t, "/age/"+id+"/number", url.Values{"number": {number}}); status != 403 {
+		t.Errorf("another browser types the number: %d", status)
 	}
 	if band, proven := s.bandOrNone(t, "u-1"); proven {
 		t.Errorf("before the person is back: %s", band)

@@ -183,6 +183,26 @@ func TestProviderIsHeardOnce(t *testing.T) {
 	})
 }
 
+// What was asked of a provider is not a wallet's to answer, and stays open.
+func TestProvidersRequestIsNoWallets(t *testing.T) {
+	eachProvider(t, evidence(t), func(t *testing.T, w *world) {
+		_, reference := w.leave(t, "u-1")
+		id := "ages:" + reference
+		if got, err := w.AnswerLink(t.Context(), id, url.Values{"vp_token": {"{}"}}); !errors.Is(err, assurance.ErrNoRequest) {
+			t.Errorf("by link: %+v, %v", got, err)
+		}
+		if _, err := w.AnswerAPI(t.Context(), id, assurance.APIAnswer{Protocol: "org-iso-mdoc"}); err == nil {
+			t.Error("by the Digital Credentials API")
+		}
+		if _, err := w.Object(t.Context(), id); !errors.Is(err, assurance.ErrNoRequest) {
+			t.Errorf("as a request object: %v", err)
+		}
+		if got, err := w.hear(t, reference, "over", "photo_id", "verified", 18); err != nil || got.Verdict != assurance.Passed {
+			t.Errorf("by the provider: %+v, %v", got, err)
+		}
+	})
+}
+
 // Only the browser that began may leave, and answers that decide nothing end the
 // session when there are too many.
 func TestLeave(t *testing.T) {

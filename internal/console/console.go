@@ -82,17 +82,7 @@ func (c *Console) Routes(api *web.API) {
 // nothing inline, nothing framed, nothing remembered by caches.
 func guarded(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "+
-			"img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "+
-			"frame-ancestors 'none'; require-trusted-types-for 'script'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		h.Set("Cache-Control", "no-store")
+		web.Protect(w.Header(), "script-src 'self'; img-src 'self' data:; form-action 'self'")
 		next(w, r)
 	}
 }

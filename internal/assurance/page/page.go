@@ -15,11 +15,14 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"rsc.io/qr"
+
+	"github.com/breakwater-project/breakwater/internal/web"
 )
 
 //go:embed page.html texts assets
@@ -154,31 +157,24 @@ func (p *Pages) Back(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// guard sets what every such page has: nothing from elsewhere, nothing inline,
-// nothing framed, nothing remembered. Forms may also lead to the addresses given.
+// guard sets the headers of such a page. Its forms may also lead to the
+// addresses given, of hosts that may begin with a star.
 func guard(h http.Header, addresses ...string) {
-	forms := []string{"'self'"}
+	forms := "'self'"
 	for _, address := range addresses {
-		u, err := url.Parse(strings.Replace(address, "://*.", "://star-", 1))
-		if err != nil || u.Host == "" {
-			continue
-		}
-		origin := u.Scheme + "://" + strings.Replace(u.Host, "star-", "*.", 1)
-		if !slices.Contains(forms, origin) {
-			forms = append(forms, origin)
+		scheme, rest, ok := strings.Cut(address, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		host, _, _ = strings.Cut(host, "?")
+		if origin := scheme + "://" + host; ok && formHost.MatchString(host) && !strings.Contains(forms+" ", " "+origin+" ") {
+			forms += " " + origin
 		}
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
-		"form-action "+strings.Join(forms, " ")+"; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Frame-Options", "DENY")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), digital-credentials-get=(self)")
-	h.Set("Cache-Control", "no-store")
+	web.Protect(h, "script-src 'self'; img-src 'self'; form-action "+forms, "digital-credentials-get=(self)")
 	h.Set("Vary", "Accept-Language")
 }
+
+// formHost is a host, and perhaps a port, as a policy may name it.
+var formHost = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9.\-]+(:[0-9]+)?$|^\[[0-9A-Fa-f:]+\](:[0-9]+)?$`)
 
 // Asset serves the page's style or script, by its name.
 func (p *Pages) Asset(w http.ResponseWriter, r *http.Request, name string) {
