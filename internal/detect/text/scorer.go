@@ -39,7 +39,7 @@ type Span struct {
 // a Scores of its own, and allocates nothing. Its cost grows with the length of the
 // text; it ends early, with an error, only when ctx does.
 func (d *Detector) Score(ctx context.Context, text string, into *Scores) error {
-	s := d.pool.Get().(*scratch)
+	s := d.take()
 	defer d.release(s)
 	return d.score(ctx, text, s, into)
 }
@@ -118,7 +118,7 @@ func (d *Detector) weigh(ctx context.Context, text string, s *scratch) error {
 // for help in front of it hides nothing.
 func (s *Scores) temper() {
 	const share = 0.6 // of the probability that it is a person in need
-	for _, l := range [...]Label{Toxic, SevereToxic, Insult, Harassment, Profanity, Violence, Suicide, CoerciveControl} {
+	for _, l := range [...]Label{Toxic, SevereToxic, Profanity, Violence, Suicide} {
 		s.Of[l] *= 1 - share*s.Of[SelfHarmDisclosure]
 	}
 }
@@ -127,7 +127,7 @@ func (s *Scores) temper() {
 // terms that were found, and for each label that the model is likely to be right about
 // the words that convinced it.
 func (d *Detector) Spans(ctx context.Context, text string) ([]Span, error) {
-	s := d.pool.Get().(*scratch)
+	s := d.take()
 	defer d.release(s)
 	if err := d.score(ctx, text, s, &s.scores); err != nil {
 		return nil, err

@@ -7,9 +7,9 @@ package text
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
@@ -24,8 +24,8 @@ type Detector struct {
 	terms      *term.Finder
 	model      *model.Model
 	trust      [LabelCount]float32
-	inputs     []int // of each signal of terms, its place in model.Terms; -1 where it has none
-	pool       sync.Pool
+	inputs     []int         // of each signal of terms, its place in model.Terms; -1 where it has none
+	free       chan *scratch // kept, where a sync.Pool would forget some
 }
 
 // scratch is the working memory for one text.
@@ -60,7 +60,7 @@ func NewWith(banks *term.Banks, m *model.Model) (*Detector, error) {
 		normaliser: n,
 		terms:      terms,
 		model:      m,
-		pool:       sync.Pool{New: func() any { return new(scratch) }},
+		free:       make(chan *scratch, 2*runtime.GOMAXPROCS(0)),
 	}
 	for l := range d.trust { // the model knows what its own banks are worth; an operator's count in full
 		d.trust[l] = 1
@@ -108,7 +108,7 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 	if strings.TrimSpace(ev.Content.Text) == "" {
 		return nil, nil
 	}
-	s := d.pool.Get().(*scratch)
+	s := d.take()
 	defer d.release(s)
 	if err := d.signals(ctx, ev.Content.Text, s, &s.scores); err != nil {
 		return nil, err
@@ -130,7 +130,7 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 // Matches gives the terms that were found in text, strongest first: for showing a
 // person why.
 func (d *Detector) Matches(ctx context.Context, text string) ([]term.Match, error) {
-	s := d.pool.Get().(*scratch)
+	s := d.take()
 	defer d.release(s)
 	if err := d.find(ctx, text, s); err != nil {
 		return nil, err
@@ -141,8 +141,22 @@ func (d *Detector) Matches(ctx context.Context, text string) ([]term.Match, erro
 // maxKept is the most text, in bytes, whose working memory is kept for the next one.
 const maxKept = 16 << 10
 
+// take is working memory: some that is free, or new.
+func (d *Detector) take() *scratch {
+	select {
+	case s := <-d.free:
+		return s
+	default:
+		return new(scratch)
+	}
+}
+
 func (d *Detector) release(s *scratch) {
-	if cap(s.text.Raw.Text) <= maxKept {
-		d.pool.Put(s)
+	if cap(s.text.Raw.Text) > maxKept {
+		return
+	}
+	select {
+	case d.free <- s:
+	default: // enough are free
 	}
 }
