@@ -11,6 +11,8 @@ import (
 // say it of the text: from 0 to 1.
 type Scores struct {
 	Of [LabelCount]float64 // by Label
+
+	despair float64 // how probable the model finds it that a person in need speaks, who addresses nobody
 }
 
 // Harms is whether a label is of a harm: SelfHarmDisclosure is a person in need, and
@@ -55,30 +57,36 @@ func (d *Detector) find(ctx context.Context, text string, s *scratch) error {
 // terms are to be trusted. The model sees both forms of the text, and the higher score
 // counts.
 func (d *Detector) score(ctx context.Context, text string, s *scratch, into *Scores) error {
+	return d.join(ctx, text, s, into, func(_ Label, p float32) float32 { return p })
+}
+
+// signals is score on the scale of rules, on which the model alone is never certain.
+func (d *Detector) signals(ctx context.Context, text string, s *scratch, into *Scores) error {
+	return d.join(ctx, text, s, into, d.signal)
+}
+
+// join is score, with what the model says on a scale.
+func (d *Detector) join(ctx context.Context, text string, s *scratch, into *Scores, scale func(Label, float32) float32) error {
 	if err := d.weigh(ctx, text, s); err != nil {
 		return err
 	}
 	for l := range into.Of {
-		p := d.model.Probability(Label(l), &s.answer)
+		p := scale(Label(l), d.model.Probability(Label(l), &s.answer))
 		into.Of[l] = float64(max(p, d.trust[l]*s.terms[l]))
 	}
-	into.temper()
+	into.despair = 0
+	if !s.addresses {
+		into.despair = float64(d.model.Probability(SelfHarmDisclosure, &s.answer))
+	}
+	into.Temper()
 	return nil
 }
 
-// signals is score on the scale of rules, on which the model alone is never certain: the
-// shipped rules punish from 0.9, and report, restrict and preserve from 0.8 what is done
-// to children, and a person's account is not for the model to touch.
-func (d *Detector) signals(ctx context.Context, text string, s *scratch, into *Scores) error {
-	if err := d.weigh(ctx, text, s); err != nil {
-		return err
-	}
-	for l := range into.Of {
-		p := d.model.Signal(Label(l), d.model.Probability(Label(l), &s.answer))
-		into.Of[l] = float64(max(min(p, ceiling(Label(l))), d.trust[l]*s.terms[l]))
-	}
-	into.temper()
-	return nil
+// signal is a model's probability on the scale of rules: the shipped rules punish from
+// 0.9, and report, restrict and preserve from 0.8 what is done to children, and a
+// person's account is not for a model to touch.
+func (d *Detector) signal(l Label, p float32) float32 {
+	return min(d.model.Signal(l, p), ceiling(l))
 }
 
 // ceiling is the highest signal that the model alone gives.
@@ -106,21 +114,26 @@ func (d *Detector) weigh(ctx context.Context, text string, s *scratch) error {
 	if err := d.model.Score(ctx, &s.text.Raw, &s.terms, &s.extractor, &s.answer); err != nil {
 		return err
 	}
+	s.addresses = s.extractor.Has(model.Second)
 	if s.text.Plain {
 		return nil
 	}
-	return d.model.Score(ctx, &s.text.Folded, &s.terms, &s.extractor, &s.answer)
+	err := d.model.Score(ctx, &s.text.Folded, &s.terms, &s.extractor, &s.answer)
+	s.addresses = s.addresses || s.extractor.Has(model.Second)
+	return err
 }
 
-// temper believes less of what a person in need says in despair: rough words about
+// Temper believes less of what a person in need says in despair: rough words about
 // themselves, what was done to them, and how they think of death. What is aimed at
 // others or at children, threats, hate, encouragement, is believed as before: a cry
-// for help in front of it hides nothing.
-func (s *Scores) temper() {
+// for help in front of it hides nothing. An insult is taken for one of oneself only
+// where nobody is addressed and the model itself, not a term alone, reads despair.
+func (s *Scores) Temper() {
 	const share = 0.6 // of the probability that it is a person in need
 	for _, l := range [...]Label{Toxic, SevereToxic, Profanity, Violence, Suicide} {
 		s.Of[l] *= 1 - share*s.Of[SelfHarmDisclosure]
 	}
+	s.Of[Insult] *= 1 - share*s.despair
 }
 
 // Spans gives the parts of text that speak for labels, in the order of the text: the

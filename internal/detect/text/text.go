@@ -36,6 +36,7 @@ type scratch struct {
 	extractor model.Extractor
 	terms     model.Terms
 	answer    model.Answer
+	addresses bool // somebody, as "you"
 	scores    Scores
 }
 

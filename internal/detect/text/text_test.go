@@ -128,6 +128,42 @@ func TestDistressIsNoOffence(t *testing.T) {
 	}
 }
 
+// TestACryHidesNothing holds what is aimed at others to be flagged with a cry for help in
+// front of it as well.
+func TestACryHidesNothing(t *testing.T) {
+	d := shipped(t)
+	for text, is := range map[string][]Label{
+		"you are a pathetic loser, nobody likes you":       {Insult, Harassment},
+		"y0u are a p4thetic loser, n0body likes y0u":       {Insult},
+		"du bist so ein dummer idiot":                      {Insult},
+		"eres un idiota y das asco":                        {Insult},
+		"i will stab you after school":                     {Threat},
+		"go hang yourself, nobody would miss you":          {SelfHarmEncouragement},
+		"immigrants are parasites and should be wiped out": {Hate},
+	} {
+		text = "i want to die. " + text
+		s := scores(t, d, text)
+		if s.Of[SelfHarmDisclosure] < d.Threshold(SelfHarmDisclosure) {
+			t.Errorf("%q is no cry: %.2f", text, s.Of[SelfHarmDisclosure])
+		}
+		for _, l := range is {
+			if s.Of[l] < d.Threshold(l) {
+				t.Errorf("%q: %s is %.2f, flagged from %.2f", text, l, s.Of[l], d.Threshold(l))
+			}
+		}
+	}
+	s := Scores{}
+	for l := range s.Of {
+		s.Of[l] = 0.9
+	}
+	s.Temper()
+	for _, l := range [...]Label{Insult, Harassment, CoerciveControl, Hate, Threat, SelfHarmEncouragement, Grooming} {
+		if s.Of[l] != 0.9 {
+			t.Errorf("%s is %.2f for a cry", l, s.Of[l])
+		}
+	}
+}
+
 // TestModelAloneIsNeverCertain holds signals to stay below what rules punish from, where
 // no term bank speaks.
 func TestModelAloneIsNeverCertain(t *testing.T) {

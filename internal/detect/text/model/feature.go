@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
@@ -67,6 +68,11 @@ func (x *Extractor) Read(l *normal.Lexicon, f *normal.Form) {
 			a.hash = normal.Mix(seedClass + uint64(a.class))
 		}
 	}
+}
+
+// Has reports whether a word of class c is among those that were read.
+func (x *Extractor) Has(c Class) bool {
+	return slices.ContainsFunc(x.atoms, func(a atom) bool { return a.class == c })
 }
 
 // Windows is how many windows the words that were read need: at least 1.
