@@ -21,6 +21,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/hashlist"
 	"github.com/breakwater-project/breakwater/internal/hashlist/exchange"
+	"github.com/breakwater-project/breakwater/pdq"
 )
 
 // pattern is a picture of coloured boxes, another for each seed.
@@ -209,6 +210,28 @@ func TestDecisionsHoldNoHash(t *testing.T) {
 	kept := s.call(t, request{method: "GET", path: "/v1/decisions/" + d.ID, key: s.AdminKey})
 	if strings.Contains(string(kept.body), hash) {
 		t.Error("the hash is in the decision")
+	}
+}
+
+// Whoever fills the bank that anybody can add to hides nothing of another: not
+// even where theirs are nearer.
+func TestNoBankHidesAnother(t *testing.T) {
+	s := matching(t)
+	hash := s.pdq(t, pattern(31))
+	near, err := pdq.Parse(hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near[0] ^= 0xff // 8 bits
+	s.bank(t, "hotline", hashlist.CSAM, hashlist.Entry{ID: "42-a", Hashes: hashlist.Hashes{PDQ: near.String()}})
+	var flood []hashlist.Entry
+	for n := range hashlist.DefaultLimit {
+		flood = append(flood, hashlist.Entry{ID: fmt.Sprint("own-", n), Hashes: hashlist.Hashes{PDQ: hash}, Classification: "unverified"})
+	}
+	s.bank(t, "own-images", hashlist.IIA, flood...)
+	d := s.upload(t, "m-1", picture(encoded(t, pattern(31))))
+	if d.Outcome != decision.Block || !slices.Contains(rules(d), "known.csam-image") {
+		t.Errorf("%s by %v", d.Outcome, rules(d))
 	}
 }
 

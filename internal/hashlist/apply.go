@@ -23,7 +23,7 @@ func (s *Banks) Apply(ctx context.Context, bank string, change Change) (Applied,
 		if err != nil {
 			return err
 		}
-		a := &application{tx: tx, change: c, bank: row}
+		a := &application{tx: tx, change: c, bank: row, once: change.Once}
 		if err := a.upsert(ctx, items); err != nil {
 			return err
 		}
@@ -137,6 +137,7 @@ type application struct {
 	tx      *sql.Tx
 	change  *turn
 	bank    bankRow
+	once    bool
 	applied Applied
 }
 
@@ -179,6 +180,11 @@ func (a *application) upsert(ctx context.Context, items []item) error {
 			return errors.New("there are no numbers left for entries")
 		}
 		a.change.next++
+	}
+	if a.once {
+		if err := a.setAside(ctx, fresh); err != nil {
+			return err
+		}
 	}
 	return insertEntries(ctx, a.tx, fresh)
 }
@@ -254,6 +260,11 @@ func (a *application) remove(ctx context.Context, ids []string) error {
 		e.updated, e.seq = now, a.change.seq
 		if err := updateEntry(ctx, a.tx, e); err != nil {
 			return err
+		}
+		if a.once {
+			if err := a.succeed(ctx, e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -113,6 +113,10 @@ type Change struct {
 	Upserts []Entry  // by ID: new, or in place of what had the ID
 	Removed []string // IDs; one that is not there is passed over
 
+	// Once has one of several entries with the same hashes and classification
+	// match: the others are disabled for good, until it is Removed.
+	Once bool
+
 	// Exchange and Cursor, if Exchange is set, are kept in the transaction of
 	// the entries: where the client goes on after a crash.
 	Exchange string
@@ -144,7 +148,7 @@ type Query struct {
 	Seed        string   // of the choice by Ratio; what is looked for, unless set
 	Everything  bool     // as if each bank's Ratio were 1
 	Disabled    bool     // also entries that are denied or disabled
-	Limit       int      // matches at most, the nearest; DefaultLimit unless set
+	Limit       int      // matches of each bank at most, the nearest; DefaultLimit unless set
 }
 
 const (
@@ -155,7 +159,7 @@ const (
 	MaxDistance = 64
 	// LeastQuality is the quality under which a PDQ hash says too little.
 	LeastQuality = 50
-	// DefaultLimit is how many matches a query gets at most.
+	// DefaultLimit is how many matches of each bank a query gets at most.
 	DefaultLimit = 100
 )
 

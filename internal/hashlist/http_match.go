@@ -29,7 +29,7 @@ type matchRequest struct {
 }
 
 type matchAnswer struct {
-	Matches    []MatchBody      `json:"matches" nullable:"false" doc:"Nearest first, 100 at most"`
+	Matches    []MatchBody      `json:"matches" nullable:"false" doc:"Nearest first, 100 of each bank at most"`
 	Suppressed []suppressedBody `json:"suppressed" nullable:"false" doc:"Matches that an innocent bank took back"`
 	Hashes     Hashes           `json:"hashes" doc:"What was looked for"`
 	Quality    *int             `json:"quality,omitempty" doc:"Of a file's PDQ hash; under 50 it is not looked for"`

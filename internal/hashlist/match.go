@@ -46,7 +46,7 @@ func (l *Lists) match(ctx context.Context, q Query) (Result, error) {
 	if err := s.run(ctx); err != nil {
 		return Result{}, err
 	}
-	found, err := l.verify(ctx, s, append(s.guilty.nearest(), s.innocent.nearest()...))
+	found, err := l.verify(ctx, s, s.hits())
 	if err != nil {
 		return Result{}, err
 	}
@@ -63,7 +63,10 @@ type search struct {
 	all   bool           // also what is denied or disabled
 	now   int64
 
-	guilty, innocent nearest
+	// nearest is by bank, so that a bank that anybody can add to, or one with
+	// many copies, crowds no other's match out.
+	nearest map[int64]*nearest
+	most    int // hits of each bank
 }
 
 // search reads a query.
@@ -96,8 +99,7 @@ func (l *Lists) search(q Query) (*search, error) {
 	if s.banks, err = l.asked(q, s); err != nil {
 		return nil, err
 	}
-	limit := cmp.Or(q.Limit, DefaultLimit)
-	s.guilty, s.innocent = nearest{limit: limit}, nearest{limit: limit}
+	s.nearest, s.most = map[int64]*nearest{}, cmp.Or(q.Limit, DefaultLimit)
 	return s, nil
 }
 
@@ -204,13 +206,21 @@ func (s *search) run(ctx context.Context) error {
 // hit notes an entry if it may match.
 func (s *search) hit(number uint32, kind uint8, distance int, share int) {
 	if b := s.matching(number, distance); b != nil {
-		h := hit{b, number, kind, uint16(distance), uint8(share)}
-		if b.Kind == Innocent {
-			s.innocent.add(h)
-		} else {
-			s.guilty.add(h)
+		n := s.nearest[b.id]
+		if n == nil {
+			n = &nearest{limit: s.most}
+			s.nearest[b.id] = n
 		}
+		n.add(hit{b, number, kind, uint16(distance), uint8(share)})
 	}
+}
+
+// hits are the nearest of every bank, in no order.
+func (s *search) hits() (all []hit) {
+	for _, n := range s.nearest {
+		all = append(all, n.nearest()...)
+	}
+	return all
 }
 
 // matching is the bank of an entry that matches at a distance, else nil.
@@ -258,7 +268,7 @@ func (s *search) video(ctx context.Context, radius int) error {
 	return nil
 }
 
-// nearest keeps the nearest hits, of each entry and kind one.
+// nearest keeps the nearest hits of a bank, of each entry and kind one.
 type nearest struct {
 	limit int
 	hits  []hit
@@ -370,13 +380,13 @@ func (h hit) match(row *entryRow) (Match, error) {
 
 // judge separates what innocent entries take back, and has each entry once.
 func judge(all []found) Result {
+	slices.SortFunc(all, func(a, b found) int { return a.compare(b.hit) })
 	var innocents []found
 	for _, f := range all {
 		if f.bank.Kind == Innocent {
 			innocents = append(innocents, f)
 		}
 	}
-	slices.SortFunc(all, func(a, b found) int { return a.compare(b.hit) })
 	matched := map[uint32]bool{}
 	var r Result
 	for _, f := range all {

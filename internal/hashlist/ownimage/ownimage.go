@@ -5,6 +5,10 @@
 // What is sent becomes an entry that nobody vouches for yet: what matches it is
 // held for a person to look at, and nothing is blocked or reported by it alone.
 // Whoever sent it gets a code, and takes it back with that.
+//
+// Of what is sent again, one entry matches: the others wait for it to be taken
+// back. Refusing them would tell strangers what the bank has, and would let who
+// sends a picture first take the protection away that its subject asked for.
 package ownimage
 
 import (
@@ -142,7 +146,7 @@ func (p *Page) send(w http.ResponseWriter, r *http.Request) error {
 	}
 	code := rand.Text()
 	e.ID = idOf(code)
-	applied, err := p.banks.Apply(r.Context(), p.bank, hashlist.Change{Upserts: []hashlist.Entry{e}})
+	applied, err := p.banks.Apply(r.Context(), p.bank, hashlist.Change{Upserts: []hashlist.Entry{e}, Once: true})
 	if err != nil {
 		return unavailable(err)
 	}
@@ -164,7 +168,7 @@ func (p *Page) withdraw(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	code := strings.ToUpper(strings.Map(letters, in.Code))
-	if _, err := p.banks.Apply(r.Context(), p.bank, hashlist.Change{Removed: []string{idOf(code)}}); err != nil {
+	if _, err := p.banks.Apply(r.Context(), p.bank, hashlist.Change{Removed: []string{idOf(code)}, Once: true}); err != nil {
 		return unavailable(err)
 	}
 	w.WriteHeader(http.StatusNoContent)

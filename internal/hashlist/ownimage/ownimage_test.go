@@ -109,6 +109,49 @@ func TestAFingerprintIsSentAndTakenBack(t *testing.T) {
 	}
 }
 
+// What is sent again changes nothing until what was sent first is taken back:
+// nobody crowds a bank by it, and nobody takes away what somebody else sent.
+func TestOfRepeatsOneMatches(t *testing.T) {
+	x := start(t)
+	var codes []string
+	for _, minor := range []string{"false", "false", "true", "false"} {
+		var out struct{ Code string }
+		w := x.ask("POST", "/own-image/hashes", `{"pdq":"`+hash+`","quality":87,"minor":`+minor+`}`)
+		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != http.StatusCreated {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		codes = append(codes, out.Code)
+	}
+	matching := func() (ids []string) {
+		for _, e := range x.entries(t) {
+			if e.Until.IsZero() {
+				ids = append(ids, e.ID)
+			}
+		}
+		return ids
+	}
+	withdraw := func(i int) {
+		if w := x.ask("POST", "/own-image/withdraw", `{"code":"`+codes[i]+`"}`); w.Code != http.StatusNoContent {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	for _, tt := range []struct {
+		withdrawn int
+		want      []int
+	}{{-1, []int{0, 2}}, {3, []int{0, 2}}, {0, []int{1, 2}}, {1, []int{2}}, {2, nil}} {
+		if tt.withdrawn >= 0 {
+			withdraw(tt.withdrawn)
+		}
+		var want []string
+		for _, i := range tt.want {
+			want = append(want, idOf(codes[i]))
+		}
+		if diff := cmp.Diff(want, matching()); diff != "" {
+			t.Errorf("without %d (-want +got):\n%s", tt.withdrawn, diff)
+		}
+	}
+}
+
 func TestWhatIsNoFingerprint(t *testing.T) {
 	x := start(t)
 	for body, want := range map[string]int{
