@@ -17,6 +17,8 @@ type First interface {
 	Version() string
 	Score(ctx context.Context, text string, into *text.Scores) error
 	Threshold(text.Label) float64
+	// Signal is the probability that a model alone gives a label, on the scale of rules.
+	Signal(l text.Label, p float64) float64
 }
 
 // Detector is the second tier: where the first is not sure that an English text
@@ -60,25 +62,36 @@ func (d *Detector) Score(ctx context.Context, of string, into *text.Scores) erro
 	return err
 }
 
-// score says whether the encoder was asked.
-func (d *Detector) score(ctx context.Context, of, language string, into *text.Scores) (asked bool, err error) {
+// labels says of each label whether something is so.
+type labels [text.LabelCount]bool
+
+// score says which labels the second tier raised: none where it was not asked.
+func (d *Detector) score(ctx context.Context, of, language string, into *text.Scores) (raised labels, err error) {
 	if err := d.first.Score(ctx, of, into); err != nil {
-		return false, err
+		return labels{}, err
 	}
 	if slices.Max(into.Of[:]) < doubt || !english(of, language) {
-		return false, nil
+		return labels{}, nil
 	}
 	if err := ctx.Err(); err != nil {
-		return false, err
+		return labels{}, err
 	}
 	var v Vector
 	d.encoder.Embed(of, &v)
-	refined := *into
-	d.heads.Refine(&refined, &v)
+	return d.raise(into, &v), nil
+}
+
+// raise raises the scores that the heads find too low, and says which.
+func (d *Detector) raise(scores *text.Scores, v *Vector) (raised labels) {
+	refined := *scores
+	d.heads.Refine(&refined, v)
+	refined.Temper()
 	for l, p := range refined.Of {
-		into.Of[l] = max(into.Of[l], p)
+		if p > scores.Of[l] {
+			scores.Of[l], raised[l] = p, true
+		}
 	}
-	return true, nil
+	return raised
 }
 
 // Threshold is the first tier's.
@@ -101,22 +114,25 @@ func english(of, language string) bool {
 // least is the lowest score that is a signal.
 const least = 0.01
 
-// Detect gives the signals of a text in the grey zone, and none of any other:
-// the first tier has said all.
+// Detect gives the signals that the second tier raised, on the scale of rules. Of
+// everything else the first has said all.
 func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Signal, error) {
 	if strings.TrimSpace(ev.Content.Text) == "" {
 		return nil, nil
 	}
 	var scores text.Scores
-	asked, err := d.score(ctx, ev.Content.Text, ev.Content.Language, &scores)
-	if err != nil || !asked {
+	raised, err := d.score(ctx, ev.Content.Text, ev.Content.Language, &scores)
+	if err != nil {
 		return nil, err
 	}
-	var signals []decision.Signal
+	return d.signals(&scores, &raised), nil
+}
+
+func (d *Detector) signals(scores *text.Scores, raised *labels) (signals []decision.Signal) {
 	for _, l := range text.Labels() {
-		if p := scores.Of[l]; p >= least {
+		if p := d.first.Signal(l, scores.Of[l]); raised[l] && p >= least {
 			signals = append(signals, decision.Signal{Name: l.Signal(), Score: p})
 		}
 	}
-	return signals, nil
+	return signals
 }

@@ -9,19 +9,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/detect/detecttest"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
+	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 )
 
 // says is a first tier that scores every text alike.
 type says map[text.Label]float64
 
-func (says) Version() string              { return "1" }
-func (says) Threshold(text.Label) float64 { return 0.5 }
+func (says) Version() string                        { return "1" }
+func (says) Threshold(text.Label) float64           { return 0.5 }
+func (says) Signal(_ text.Label, p float64) float64 { return p / 2 }
 func (s says) Score(ctx context.Context, _ string, into *text.Scores) error {
 	*into = text.Scores{}
 	for l, p := range s {
@@ -61,6 +64,11 @@ func TestTiers(t *testing.T) {
 		if err != nil || (len(signals) > 0) != tt.asked {
 			t.Errorf("%s: %v %v", name, signals, err)
 		}
+		for _, s := range signals { // of hate the first tier has said all
+			if s.Name != "text.insult" || s.Score > .5 {
+				t.Errorf("%s: signal %v", name, s)
+			}
+		}
 		var scores text.Scores
 		if tt.language != "" {
 			continue
@@ -76,6 +84,61 @@ func TestTiers(t *testing.T) {
 	cancel()
 	if err := NewDetector(says{}, e, eager()).Score(gone, "a", new(text.Scores)); err == nil {
 		t.Error("nobody waits, and there is an answer")
+	}
+}
+
+// Two models are no more certain than one, of whatever they are convinced, and
+// say again nothing that the first has said.
+func TestModelsAloneAreNeverCertain(t *testing.T) {
+	banks, err := term.Load(fstest.MapFS{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := text.New(banks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sure := new(Heads)
+	for l := range sure.Of {
+		sure.Of[l] = Head{First: 1, Bias: 20}
+	}
+	d := NewDetector(first, nil, sure)
+	var scores text.Scores
+	if err := first.Score(t.Context(), "see you at the pool", &scores); err != nil {
+		t.Fatal(err)
+	}
+	scores.Of[text.Hate] = 1
+	raised := d.raise(&scores, new(Vector))
+	signals := d.signals(&scores, &raised)
+	if len(signals) != text.LabelCount-1 {
+		t.Errorf("%d signals", len(signals))
+	}
+	for _, s := range signals {
+		most := .9
+		switch s.Name {
+		case "text.hate":
+			t.Error("what the first is sure of is said again")
+		case "text.grooming", "text.solicitation", "text.sexual_minors", "text.sextortion":
+			most = .8
+		}
+		if s.Score >= most {
+			t.Errorf("%s is %.2f by models alone", s.Name, s.Score)
+		}
+	}
+}
+
+// What a person in need says is believed less by the second tier too.
+func TestRaisingIsTempered(t *testing.T) {
+	h := new(Heads)
+	h.Of[text.Violence] = Head{First: 1, Bias: 9}
+	h.Of[text.SelfHarmDisclosure] = Head{First: 1, Bias: 9}
+	h.Of[text.Threat] = Head{First: 1, Bias: 9}
+	d := NewDetector(says{}, nil, h)
+	scores := text.Scores{}
+	scores.Of[text.Violence], scores.Of[text.SelfHarmDisclosure], scores.Of[text.Threat] = .3, .5, .3
+	d.raise(&scores, new(Vector))
+	if scores.Of[text.SelfHarmDisclosure] < .9 || scores.Of[text.Violence] > .5 || scores.Of[text.Threat] < .9 {
+		t.Errorf("disclosure %.2f, violence %.2f, threat %.2f", scores.Of[text.SelfHarmDisclosure], scores.Of[text.Violence], scores.Of[text.Threat])
 	}
 }
 

@@ -82,9 +82,11 @@ func (d *Detector) join(ctx context.Context, text string, s *scratch, into *Scor
 	return nil
 }
 
-// signal is a model's probability on the scale of rules: the shipped rules punish from
-// 0.9, and report, restrict and preserve from 0.8 what is done to children, and a
-// person's account is not for a model to touch.
+// Signal is the probability that a model alone gives l, on the scale of rules. It ends at
+// a ceiling: the shipped rules punish from 0.9, and report, restrict and preserve from 0.8
+// what is done to children, and a person's account is not for a model to touch.
+func (d *Detector) Signal(l Label, p float64) float64 { return float64(d.signal(l, float32(p))) }
+
 func (d *Detector) signal(l Label, p float32) float32 {
 	return min(d.model.Signal(l, p), ceiling(l))
 }
