@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 )
 
@@ -127,11 +128,15 @@ func TestAddressesThatAreNotPublic(t *testing.T) {
 	}
 }
 
-// bytesOnly knows what it is given as bytes.
+// bytesOnly knows what it is given as bytes, and three hashes.
 type bytesOnly struct{}
 
 func (bytesOnly) Match(_ context.Context, item Item) (Known, error) {
-	return Known{Unreadable: string(item.Data) == "bytes", LowQuality: item.SHA256 != ""}, nil
+	known := Known{Unreadable: string(item.Data) == "bytes", Innocent: item.SHA256 == "innocent"}
+	if item.SHA256 == "known" || item.PDQ == "doubted" {
+		known.Matches = []Match{{Topic: CSAM, Match: decision.Match{Review: item.PDQ == "doubted"}}}
+	}
+	return known, nil
 }
 
 func TestMediaThatComeAsAnAddress(t *testing.T) {
@@ -157,8 +162,16 @@ func TestMediaThatComeAsAnAddress(t *testing.T) {
 	if got := look(event.Media{URL: address + "/gone"}); !strings.Contains(got, "answers 404") {
 		t.Errorf("it can't be had: %s", got)
 	}
-	if got := look(event.Media{URL: address + "/gone", SHA256: "x"}); !strings.Contains(got, "media.low_quality") {
-		t.Errorf("it can't be had, but its hash: %s", got)
+	if got := look(event.Media{URL: address + "/gone", SHA256: "known"}); got != "[media.csam] <nil>" {
+		t.Errorf("it can't be had, but its hash is known: %s", got)
+	}
+	for name, m := range map[string]event.Media{
+		"unknown": {SHA256: "x", PDQ: "y"}, "innocent": {SHA256: "innocent"}, "in doubt": {PDQ: "doubted"},
+	} {
+		m.URL = address + "/gone"
+		if got := look(m); !strings.Contains(got, "answers 404") {
+			t.Errorf("it can't be had, and its hash is %s: %s", name, got)
+		}
 	}
 	if got := look(event.Media{URL: "https://other.example/"}); !strings.Contains(got, "media.unseen") {
 		t.Errorf("another host: %s", got)

@@ -162,10 +162,8 @@ func (d *Detector) look(ctx context.Context, m *event.Media) (a answer) {
 	item := Item{Data: m.Data, SHA256: m.SHA256, PDQ: m.PDQ}
 	hashed := m.SHA256 != "" || m.PDQ != ""
 	if len(item.Data) == 0 && d.fetcher.May(m.URL) {
-		// What can't be fetched is judged by the platform's hashes, if it
-		// gives any.
-		if item.Data, a.err = d.fetcher.Fetch(ctx, m.URL); a.err != nil && !hashed {
-			return a
+		if item.Data, a.err = d.fetcher.Fetch(ctx, m.URL); a.err != nil {
+			return d.unfetched(ctx, item, a.err)
 		}
 	}
 	if len(item.Data) == 0 && !hashed {
@@ -174,6 +172,21 @@ func (d *Detector) look(ctx context.Context, m *event.Media) (a answer) {
 	a.seen = true
 	a.known, a.err = d.matcher.Match(ctx, item)
 	return a
+}
+
+// unfetched judges what can't be fetched by the platform's hashes, if those
+// match. That they do not says nothing of a picture which nobody has looked at:
+// whoever can have the fetch fail must gain nothing by it.
+func (d *Detector) unfetched(ctx context.Context, item Item, failure error) answer {
+	if item.SHA256 == "" && item.PDQ == "" {
+		return answer{err: failure}
+	}
+	known, err := d.matcher.Match(ctx, item)
+	stands := slices.ContainsFunc(known.Matches, func(m Match) bool { return !m.Review })
+	if err != nil || !stands {
+		return answer{err: failure}
+	}
+	return answer{known: known, seen: true}
 }
 
 // LinkDetector gives the signals of links. It is another than that of media,
