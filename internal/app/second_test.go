@@ -21,7 +21,7 @@ func TestSecondTier(t *testing.T) {
 	}
 	for models, want := range map[string]bool{"": false, dir: true} {
 		s := start(t, func(c *config.Config) { c.Detect.Models = models }, app.Options{})
-		d := s.ok(t, "POST", "/v1/decisions", post("p-1", "You are such an idiot, nobody likes you."))
+		d := s.ok(t, "POST", "/v1/decisions", post("p-1", "I feel so alone that nothing matters any more."))
 		asked := false
 		for _, signal := range d["signals"].([]any) {
 			asked = asked || strings.HasPrefix(signal.(map[string]any)["detector"].(string), "sentence@")
@@ -29,7 +29,7 @@ func TestSecondTier(t *testing.T) {
 		if asked != want {
 			t.Errorf("models %q: the second tier was asked: %t", models, asked)
 		}
-		m := s.ok(t, "POST", "/v1/moderations", `{"input":"You are such an idiot, nobody likes you."}`)
+		m := s.ok(t, "POST", "/v1/moderations", `{"input":"I feel so alone that nothing matters any more."}`)
 		first := s.ok(t, "POST", "/v1/moderations", `{"input":"See you at the pool."}`)
 		if m["model"] != first["model"] || (strings.Count(m["model"].(string), "+") == 2) != want {
 			t.Errorf("models %q: model %v", models, m["model"])
