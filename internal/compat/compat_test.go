@@ -248,6 +248,25 @@ func TestPictures(t *testing.T) {
 	}
 }
 
+// A known picture is found beside one that can't be looked at, and the other
+// categories are not said to have been looked for.
+func TestKnownPictureBesideUnseen(t *testing.T) {
+	f := start(t)
+	f.add(t, compat.Options{Pictures: looked{}})
+	known := fmt.Sprintf(`{"type":"image_url","image_url":{"url":"data:image/png;base64,%s"}}`, base64.StdEncoding.EncodeToString([]byte("csam")))
+	const elsewhere = `{"type":"image_url","image_url":{"url":"https://a.b/c.png"}}`
+	for _, input := range []string{known + "," + elsewhere, elsewhere + "," + known} {
+		var got moderation
+		if status := f.post(t, "/v1/moderations", `{"input":[`+input+`]}`, &got); status != 200 {
+			t.Fatal(status)
+		}
+		r := got.Results[0]
+		if !r.Flagged || !cmp.Equal([]string{"sexual", "sexual/minors"}, trueOf(r.Categories)) || !cmp.Equal([]string{"image"}, r.Applied["sexual/minors"]) || len(r.Applied["violence"]) != 0 {
+			t.Errorf("flagged %t, %v, minors by %v, violence by %v", r.Flagged, trueOf(r.Categories), r.Applied["sexual/minors"], r.Applied["violence"])
+		}
+	}
+}
+
 func TestModerationRefuses(t *testing.T) {
 	f := start(t)
 	for body, field := range map[string]string{

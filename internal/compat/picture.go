@@ -56,7 +56,8 @@ func pictured() map[int][]string {
 const known = 0.5
 
 // lookAt compares the pictures with the banks of known ones. Without banks, and
-// where a picture is elsewhere, nothing is looked at, and the result says so.
+// where a picture is elsewhere, nothing is looked at, and the result says so; a
+// known picture beside it is still found.
 func (e *Endpoints) lookAt(ctx context.Context, pictures []event.Media, r *moderationResult) error {
 	if len(pictures) == 0 || e.pictures == nil {
 		return nil
@@ -65,9 +66,8 @@ func (e *Endpoints) lookAt(ctx context.Context, pictures []event.Media, r *moder
 	if err != nil {
 		return fault.Busy(err, time.Second, "Pictures cannot be looked at right now. Take none for harmless.")
 	}
-	if slices.ContainsFunc(signals, func(s decision.Signal) bool { return s.Name == media.SignalUnseen }) {
-		return nil // of one at least nothing is known
-	}
+	// Where of one at least nothing is known, no category is said to be free of it.
+	unseen := slices.ContainsFunc(signals, func(s decision.Signal) bool { return s.Name == media.SignalUnseen })
 	for category, names := range pictured() {
 		score := 0.0
 		for _, s := range signals {
@@ -75,7 +75,9 @@ func (e *Endpoints) lookAt(ctx context.Context, pictures []event.Media, r *moder
 				score = max(score, s.Score)
 			}
 		}
-		r.saw("image", category, score, score >= known)
+		if score >= known || !unseen {
+			r.saw("image", category, score, score >= known)
+		}
 	}
 	return nil
 }
