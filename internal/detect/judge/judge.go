@@ -182,9 +182,9 @@ func (j *Judge) ask(ctx context.Context, q Question) (Verdict, error) {
 }
 
 // trusted refuses to believe a model that found nothing in a text which tries
-// to steer it.
+// to steer it, or a call for help, which has no consequence either.
 func trusted(text string, v Verdict) error {
-	if !v.Violates && (v.Steers || steers(text)) {
+	if (!v.Violates || v.SeeksHelp) && (v.Steers || steers(text)) {
 		return ErrSteered
 	}
 	return nil
