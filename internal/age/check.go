@@ -26,6 +26,24 @@ func (a *Accounts) Check(ctx context.Context, tx *sql.Tx, id string, s Signal) e
 	return nil
 }
 
+// Claim is Check for a statement that proves nothing: one that would make an
+// account that something is known of older, or more certain, is ErrRaise.
+func (a *Accounts) Claim(ctx context.Context, tx *sql.Tx, id string, s Signal) error {
+	if err := a.db.Lock(ctx, tx, "age.account:"+id); err != nil {
+		return err
+	}
+	before, err := a.Within(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	after, now := before, a.opt.Now()
+	after.Signals = withSignal(before.Signals, s)
+	if len(before.Signals) > 0 && raises(before.Known(a.opt.Youngest, now), after.Known(a.opt.Youngest, now)) {
+		return ErrRaise
+	}
+	return a.Check(ctx, tx, id, s)
+}
+
 // Settle is Check for a statement that stands above earlier ones: those of the
 // bases, or of every basis where none is named, that would make the account
 // younger than s says, or that leave no age that s does, are removed.

@@ -291,6 +291,18 @@ func TestDeviceSignals(t *testing.T) {
 	if band, proven := s.ageOf(t, "u-2"); proven {
 		t.Errorf("a device proved an adult: %s", band)
 	}
+	// Another source, or the same one later, makes nobody older.
+	for _, raise := range [][2]string{{"meta_age_category", `{"ageCategory":"AD"}`}, {"google_play_age_signals", `{"userStatus":"VERIFIED"}`}} {
+		if a := send("u-1", raise[0], raise[1]); a.status != 200 {
+			t.Errorf("%s: %d %s", raise[0], a.status, a.body)
+		}
+		if band, _ := s.ageOf(t, "u-1"); band != "10-12" {
+			t.Errorf("%s made a child older: %s", raise[0], band)
+		}
+	}
+	if a := s.call(t, request{method: "GET", path: "/v1/age/counts", key: s.AdminKey}); a.status != 200 || strings.Contains(string(a.body), "signal") {
+		t.Errorf("device signals are in a statistic: %d %s", a.status, a.body)
+	}
 	if a := send("u-3", "apple_declared_age_range", `{"response":"declinedSharing"}`); a.status != 200 || !strings.Contains(string(a.body), `"used":false`) {
 		t.Errorf("not shared: %d %s", a.status, a.body)
 	}

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ const assuranceJob = "assurance.prune"
 
 // openAssurance opens the age checks.
 func (a *App) openAssurance(ctx context.Context) error {
-	checks, err := walletChecks(a.cfg)
+	checks, err := walletChecks(a.cfg, a.watch.Log)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func (a *App) openAssurance(ctx context.Context) error {
 	}
 	o := assurance.Options{
 		DB: a.db, Accounts: a.Engine.Accounts, Now: a.options.Now,
-		Origins: a.cfg.Age.Origins, Checks: append(checks, elsewhere...), Practice: registry,
+		Origins: a.cfg.Age.Origins, Checks: append(checks, elsewhere...), Practice: registry, Log: a.watch.Log,
 		URL: func() string {
 			if a.cfg.Age.URL != "" {
 				return strings.TrimSuffix(a.cfg.Age.URL, "/")
@@ -127,7 +128,7 @@ func (a *App) providerChecks(ctx context.Context) ([]assurance.Check, error) {
 }
 
 // walletChecks are the wallet documents for which somebody is trusted.
-func walletChecks(cfg *config.Config) ([]assurance.Check, error) {
+func walletChecks(cfg *config.Config, log *slog.Logger) ([]assurance.Check, error) {
 	var checks []assurance.Check
 	for _, w := range []struct {
 		of       assurance.Method
@@ -151,7 +152,7 @@ func walletChecks(cfg *config.Config) ([]assurance.Check, error) {
 			Issuers: func(time.Time) (wallet.Issuers, error) { return issuers, nil },
 		}
 		if listed {
-			if check.Issuers, err = listedIssuers(cfg, issuers); err != nil {
+			if check.Issuers, err = listedIssuers(cfg, log, issuers); err != nil {
 				return nil, err
 			}
 		}
@@ -163,7 +164,7 @@ func walletChecks(cfg *config.Config) ([]assurance.Check, error) {
 // listedIssuers are the issuers and whom the EU's list names at the time. While
 // the list is out of date nobody is trusted: whom it would name no more can't be
 // known.
-func listedIssuers(cfg *config.Config, issuers wallet.Issuers) (func(time.Time) (wallet.Issuers, error), error) {
+func listedIssuers(cfg *config.Config, log *slog.Logger, issuers wallet.Issuers) (func(time.Time) (wallet.Issuers, error), error) {
 	signers, err := readIssuers(cfg.Age.AVListSigners)
 	if err != nil {
 		return nil, fmt.Errorf("age.av_list_signers: %w", err)
@@ -172,6 +173,7 @@ func listedIssuers(cfg *config.Config, issuers wallet.Issuers) (func(time.Time) 
 		return nil, errors.New("age.av_list_signers: a list is worth what its signature is worth: name who may sign it")
 	}
 	list := trustlist.NewFile(cfg.Age.AVList, signers.Roots)
+	list.Log = log
 	return func(at time.Time) (wallet.Issuers, error) {
 		anchors, err := list.Anchors(trustlist.ServiceProofOfAge, at)
 		if err != nil {

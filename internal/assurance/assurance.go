@@ -21,8 +21,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/breakwater-project/breakwater/agetoken"
@@ -71,6 +73,8 @@ type Options struct {
 	// Label tells whoever asks rules that an account has a label, or has it no
 	// more, in the caller's transaction; nobody is told unless set.
 	Label func(ctx context.Context, tx *sql.Tx, account, kind string, holds bool) error
+	// Log is told when a method closes or opens again; nobody unless set.
+	Log *slog.Logger
 	// Secret keys what is derived for each request. It is not in the database.
 	Secret [32]byte
 }
@@ -82,6 +86,9 @@ type Assurance struct {
 	opt      Options
 	profiles []Profile
 	pages    *page.Pages
+
+	mu     sync.Mutex
+	closed map[Check]string // the reason that was logged last
 }
 
 // New is over the tables that Migrations makes.
@@ -102,7 +109,7 @@ func New(o Options) (*Assurance, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Assurance{Grants: NewGrants(o.Now), opt: o, profiles: profiles, pages: pages}, nil
+	return &Assurance{Grants: NewGrants(o.Now), opt: o, profiles: profiles, pages: pages, closed: map[Check]string{}}, nil
 }
 
 // Profile is the profile of that id.
@@ -121,12 +128,29 @@ func (a *Assurance) Offered(p *Profile) []Check {
 	var open []Check
 	for _, m := range p.Methods {
 		for _, c := range a.opt.Checks {
-			if c.Method() == m && c.Closed(now) == nil {
+			if c.Method() == m && a.isOpen(c, now) {
 				open = append(open, c)
 			}
 		}
 	}
 	return open
+}
+
+// isOpen reports whether a check is open, and logs when that changes: whoever
+// runs it would hear of a closed method from nobody else.
+func (a *Assurance) isOpen(c Check, now time.Time) bool {
+	err := c.Closed(now)
+	reason := ""
+	if err != nil {
+		reason = err.Error()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.opt.Log != nil && a.closed[c] != reason {
+		a.opt.Log.Warn("a method of age checks opened or closed", "method", c.Method(), "open", err == nil, "reason", reason)
+		a.closed[c] = reason
+	}
+	return err == nil
 }
 
 // ErrFewMethods means that a profile has no two methods configured of which
@@ -192,6 +216,9 @@ func (a *Assurance) accept(ctx context.Context, tx *sql.Tx, s *Session, r Result
 	if err != nil {
 		return "", err
 	}
+	if !a.holds(&r, s.Profile.until(&r)) {
+		v = Undecided
+	}
 	if s.Account != "" && v != Undecided {
 		if err := a.tell(ctx, tx, s, r, v); err != nil {
 			return "", err
@@ -228,10 +255,25 @@ func (a *Assurance) judge(ctx context.Context, tx *sql.Tx, s *Session, r *Result
 	return v, nil
 }
 
-// tell merges a verdict into the session's account.
+// holds reports whether a result is of today or earlier and holds until later.
+// A day ahead is today where the day begins earlier.
+func (a *Assurance) holds(r *Result, until time.Time) bool {
+	now := a.opt.Now()
+	if Day(r.CheckedOn).After(Day(now)) {
+		return Day(r.CheckedOn).Equal(Day(now).AddDate(0, 0, 1)) && until.After(now)
+	}
+	return until.After(now)
+}
+
+// tell merges a verdict into the session's account. What passes a profile that
+// asks for no proof makes nobody older.
 func (a *Assurance) tell(ctx context.Context, tx *sql.Tx, s *Session, r Result, v Verdict) error {
 	r.Ages = s.Profile.keeps(&r, v)
-	return a.merge(ctx, tx, s.Account, &r, s.Profile.until(&r))
+	err := a.merge(ctx, tx, s.Account, &r, s.Profile.until(&r))
+	if errors.Is(err, age.ErrRaise) {
+		return nil
+	}
+	return err
 }
 
 // merge writes a result. A highly effective one that says how old somebody is
@@ -240,7 +282,10 @@ func (a *Assurance) tell(ctx context.Context, tx *sql.Tx, s *Session, r Result, 
 // stands beside it.
 func (a *Assurance) merge(ctx context.Context, tx *sql.Tx, account string, r *Result, until time.Time) error {
 	signal := r.signal(until)
-	if !r.HighlyEffective() || r.Ages.From == 0 {
+	switch {
+	case !r.HighlyEffective():
+		return a.opt.Accounts.Claim(ctx, tx, account, signal)
+	case r.Ages.From == 0:
 		return a.opt.Accounts.Check(ctx, tx, account, signal)
 	}
 	clears := []event.Basis{event.BasisNone, event.BasisDeclared, event.BasisInferred}
@@ -261,8 +306,12 @@ func (a *Assurance) weigh(r *Result) {
 // lasting is for how long a statement holds that names no end.
 const lasting = 365 * 24 * time.Hour
 
+// ErrLapsed refuses a result that is of the future, or holds no more.
+var ErrLapsed = errors.New("assurance: the result is of the future, or holds no more")
+
 // Merge merges a result into an account without a session: what a token proves,
-// a device or a store says, or a doubt.
+// a device or a store says, or a doubt. The errors are ErrLapsed, and
+// age.ErrRaise for what proves nothing and would make the account older.
 func (a *Assurance) Merge(ctx context.Context, account string, r Result) error {
 	if err := r.check(); err != nil {
 		return err
@@ -272,8 +321,12 @@ func (a *Assurance) Merge(ctx context.Context, account string, r Result) error {
 	if until.IsZero() {
 		until = Day(r.CheckedOn).Add(lasting)
 	}
+	if !a.holds(&r, until) {
+		return ErrLapsed
+	}
 	err := a.opt.DB.Tx(ctx, func(tx *sql.Tx) error {
-		if err := a.merge(ctx, tx, account, &r, until); err != nil {
+		err := a.merge(ctx, tx, account, &r, until)
+		if err != nil || r.Method == DeviceSignal || r.Method == StoreSignal { // their terms allow no statistic (R32)
 			return err
 		}
 		return a.count(ctx, tx, "", string(r.Method), "merged")

@@ -185,7 +185,7 @@ func (a *Assurance) settleHeard(ctx context.Context, tx *sql.Tx, s *Session, r *
 }
 
 // elsewhereFinding begins the name under which a provider's answer is kept
-// until the browser is back. Such providers tell a verified age and one method.
+// until the browser is back. Such providers tell yes or no by one method.
 const elsewhereFinding = "elsewhere/"
 
 // kept is a finding that was kept, as a result.
@@ -201,6 +201,9 @@ func (a *Assurance) kept(p *Profile, f wallet.Finding) (Result, error) {
 	answer := provider.Answer{Result: provider.Under, Age: p.Over, Method: provider.Method(e.Of), CheckedOn: a.opt.Now()}
 	if f.Reached {
 		answer.Result = provider.Over
+		if answer.Method == provider.AgeKey { // as provider.OIDC says
+			answer.Estimated, answer.Age = true, p.ChallengeAge
+		}
 	}
 	return e.result(answer), nil
 }

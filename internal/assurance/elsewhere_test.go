@@ -240,6 +240,38 @@ func TestLeave(t *testing.T) {
 	})
 }
 
+// An answer of the future, or that holds no more, decides nothing, and leaves
+// alone what is known.
+func TestDatesOfAnswers(t *testing.T) {
+	eachProvider(t, evidence(t), func(t *testing.T, w *world) {
+		for name, c := range map[string]struct {
+			dates string
+			want  assurance.Verdict
+		}{
+			"today":                {`"checked_on":"2026-11-24"`, assurance.Passed},
+			"where it is tomorrow": {`"checked_on":"2026-11-25"`, assurance.Passed},
+			"of the future":        {`"checked_on":"2026-12-24"`, assurance.Undecided},
+			"too long ago":         {`"checked_on":"2024-01-01"`, assurance.Undecided},
+			"lapsed":               {`"checked_on":"2026-11-01","expires_on":"2026-11-20"`, assurance.Undecided},
+		} {
+			_, reference := w.leave(t, name)
+			body := fmt.Sprintf(`{"reference":%q,"result":"over","age":18,"method":"photo_id","basis":"verified",%s}`, reference, c.dates)
+			got, err := w.Heard(t.Context(), "ages", provider.Message{Header: providertest.Standard(body, w.now, hookSecret), Body: []byte(body)})
+			if err != nil || got.Verdict != c.want {
+				t.Errorf("%s: %+v, %v; want %s", name, got, err, c.want)
+			}
+			if c.want == assurance.Undecided {
+				w.nothing(t, name)
+			}
+		}
+		lapsed := overEighteen
+		lapsed.CheckedOn = start.AddDate(-3, 0, 0)
+		if err := w.Merge(t.Context(), "u-9", lapsed); !errors.Is(err, assurance.ErrLapsed) {
+			t.Errorf("merged: %v", err)
+		}
+	})
+}
+
 // Every method is in the registry, under its name: what is not there could not
 // be shown, nor be highly effective.
 func TestEveryMethodHasAnEntry(t *testing.T) {

@@ -260,6 +260,10 @@ func (a *Assurance) postAPIAnswer(ctx context.Context, in *apiRequest) (*stateRe
 	if err != nil {
 		return nil, problem(err)
 	}
+	s, err := a.Session(ctx, session)
+	if err == nil && s.Flow == FlowPage { // our page collects the grant
+		return &stateResponse{stateOf(&s)}, nil
+	}
 	return a.stateWithGrant(ctx, session)
 }
 
@@ -290,6 +294,9 @@ func Browser(r *http.Request) string {
 func (a *Assurance) returned(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	code := r.URL.Query().Get("response_code")
+	if !a.ours(r) {
+		return
+	}
 	_, err := a.Complete(r.Context(), id, code, Browser(r))
 	if errors.Is(err, ErrNotBound) { // the wallet is on another device
 		a.showNumber(w, r, code)
@@ -309,6 +316,19 @@ func (a *Assurance) returned(w http.ResponseWriter, r *http.Request) {
 		to = s.ReturnURL
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// ours reports whether a session is completed by our page, and refuses if not:
+// of another flow the platform knows who came back, and we don't.
+func (a *Assurance) ours(r *http.Request) bool {
+	s, err := a.Session(r.Context(), r.PathValue("id"))
+	if err == nil && s.Flow != FlowPage {
+		err = ErrNotBound
+	}
+	if err != nil {
+		web.Refuse(r, problem(err))
+	}
+	return err == nil
 }
 
 // problem is err as people may see it: what to do next, and nothing that would

@@ -57,11 +57,11 @@ func (m Method) facts() facts {
 		return facts{capable: true, bases: verified}
 	case WalletMDL, WalletSDJWT, PhotoID, DigitalID:
 		return facts{capable: true, governmentID: true, bases: verified}
-	case OpenBanking, MobileOperator, CreditCard, Review, Token:
+	case OpenBanking, MobileOperator, CreditCard, Review:
 		return facts{capable: true, bases: verified}
 	case FacialEstimation, EmailEstimation:
 		return facts{capable: true, bases: estimated}
-	case AgeKey:
+	case AgeKey, Token:
 		return facts{capable: true, bases: either}
 	}
 	return facts{}

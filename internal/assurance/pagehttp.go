@@ -227,6 +227,9 @@ func (a *Assurance) postNumber(w http.ResponseWriter, r *http.Request) {
 		web.Refuse(r, fault.New(fault.Malformed, "The body is not a form."))
 		return
 	}
+	if !a.ours(r) {
+		return
+	}
 	digits := strings.Map(func(c rune) rune {
 		if c < '0' || c > '9' {
 			return -1

@@ -126,11 +126,6 @@ func (p *Profile) checkMethods() error {
 	return nil
 }
 
-// InForce reports whether the profile is law at a time.
-func (p *Profile) InForce(now time.Time) bool {
-	return p.Status == "in_force" && !now.Before(p.ValidFrom) && (p.ValidTo.IsZero() || now.Before(p.ValidTo))
-}
-
 // Verdict is what a result says for a profile.
 type Verdict string
 

@@ -76,7 +76,7 @@ func (r *Result) source() string {
 	if r.HighlyEffective() {
 		return checkSource + string(r.Method)
 	}
-	return "claim:" + string(r.Method)
+	return "claim:" + string(r.Method) + ":" + r.Provider
 }
 
 // signal is the result as the account keeps it. What is not highly effective

@@ -7,6 +7,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/agetoken"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/age"
 	"github.com/breakwater-project/breakwater/internal/assurance/device"
 	"github.com/breakwater-project/breakwater/internal/assurance/practice"
 	"github.com/breakwater-project/breakwater/internal/assurance/provider"
@@ -50,7 +51,7 @@ type signalBody struct {
 }
 
 type signalAnswer struct {
-	Used bool `json:"used" doc:"false: it tells no age, and is treated like one that is not known"`
+	Used bool `json:"used" doc:"false: it tells no age, or one that would make the account older than what is known; nothing changed"`
 }
 
 // heardAnswer is what a provider is told.
@@ -72,7 +73,7 @@ func (a *Assurance) postSignal(ctx context.Context, in *signalRequest) (*signalR
 	}
 	r := Result{
 		Ages: told.Ages, Basis: told.Basis, Method: DeviceSignal, Level: agetoken.Asserted,
-		Confidence: 0.5, Integrity: Unattested, CheckedOn: a.opt.Now(),
+		Provider: string(in.Body.Source), Confidence: 0.5, Integrity: Unattested, CheckedOn: a.opt.Now(),
 	}
 	if in.Body.Source.Store() {
 		r.Method = StoreSignal
@@ -80,7 +81,11 @@ func (a *Assurance) postSignal(ctx context.Context, in *signalRequest) (*signalR
 	if told.Basis != event.BasisInferred {
 		r.Confidence = 1 // of what was said; a word proves nothing at any confidence
 	}
-	if err := a.Merge(ctx, in.Body.Account, r); err != nil {
+	err = a.Merge(ctx, in.Body.Account, r)
+	if errors.Is(err, age.ErrRaise) {
+		return &signalResponse{}, nil // it can only protect
+	}
+	if err != nil {
 		return nil, problem(err)
 	}
 	return &signalResponse{signalAnswer{Used: true}}, nil

@@ -90,6 +90,11 @@ func (p *OIDC) Read(ctx context.Context, m Message, asked Asked, now time.Time) 
 		return Answer{}, fmt.Errorf("%w: claims", ErrMalformed)
 	}
 	a.Result = reached(claims, ask.Over)
+	if p.Method == AgeKey && a.Result == Over {
+		// It may have been made from an estimate, which must have cleared the
+		// challenge age (min_age): the answer is worth no more.
+		a.Estimated, a.Age = true, ask.ChallengeAge
+	}
 	return a, nil
 }
 

@@ -365,6 +365,9 @@ func TestOIDC(t *testing.T) {
 			form := url.Values{"state": {"r-1"}, "id_token": {i.Token(t, c.claims)}}
 			got, err := p.Read(t.Context(), Message{Form: form}, asked, now)
 			want := Answer{Reference: "r-1", Result: c.want, Age: 18, Method: AgeKey, CheckedOn: day(now)}
+			if c.want == Over { // an AgeKey may have been made from an estimate
+				want.Estimated, want.Age = true, 25
+			}
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%v (-want +got):\n%s", err, diff)
 			}

@@ -238,12 +238,13 @@ func redeemFault(err error) error {
 // challenges to all others. A proxy asks it before it passes a request on.
 func (a *API) gate(w http.ResponseWriter, r *http.Request) {
 	want := Want{Statement: *a.Gate}
+	offers, err := a.Redeemer.Offers(r.Context(), want.Statement)
+	if err != nil {
+		web.Refuse(r, fault.Busy(err, time.Second, "Tokens cannot be asked for right now."))
+		return
+	}
 	agetoken.Gate{
 		Offers: func() []agetoken.Offer {
-			offers, err := a.Redeemer.Offers(r.Context(), want.Statement)
-			if err != nil {
-				return nil // without a challenge it is refused all the same
-			}
 			return offers
 		},
 		Redeem: func(ctx context.Context, t agetoken.Token) (name agetoken.KeyName, err error) {

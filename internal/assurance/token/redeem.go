@@ -46,13 +46,18 @@ type Proof struct {
 }
 
 // Result is the proof as a statement about an account. It holds until the
-// tokens of that key lapse: then another token says it again.
+// tokens of that key lapse: then another token says it again. What was assured
+// to the class standard may have been an estimate, and counts as one.
 func (p Proof) Result(now time.Time) assurance.Result {
-	return assurance.Result{
+	r := assurance.Result{
 		Ages: age.Interval{From: p.Over, To: event.MaxAge}, Basis: event.BasisVerified,
 		Method: assurance.Token, Provider: p.Issuer, Level: p.Class, Confidence: 1,
 		Integrity: assurance.Signed, CheckedOn: now, Expires: p.Until,
 	}
+	if p.Class < agetoken.Enhanced {
+		r.Basis, r.Confidence = event.BasisEstimated, age.HighlyEffective
+	}
+	return r
 }
 
 // Redeem verifies a token and spends it, durably. The errors are ErrWeak,

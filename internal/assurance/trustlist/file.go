@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"sync"
 	"time"
@@ -13,6 +14,10 @@ import (
 // daily download. It is read again when the file has changed. It is safe for
 // concurrent use.
 type File struct {
+	// Log is told when the file can't be used and why, once for each reason;
+	// nobody unless set.
+	Log *slog.Logger
+
 	path    string
 	signers []*x509.Certificate
 
@@ -20,6 +25,7 @@ type File struct {
 	list     *List
 	modified time.Time
 	size     int64
+	told     string // the reason that was logged last
 }
 
 // NewFile is a list of one of the signers.
@@ -62,13 +68,17 @@ func (f *File) refresh(at time.Time) error {
 	if err != nil {
 		return f.unless(err)
 	}
-	f.list, f.modified, f.size = list, info.ModTime(), info.Size()
+	f.list, f.modified, f.size, f.told = list, info.ModTime(), info.Size(), ""
 	return nil
 }
 
 // unless is an error, unless there is a list that can still be used: until that
 // is out of date, a faulty file closes nothing.
 func (f *File) unless(err error) error {
+	if f.Log != nil && err.Error() != f.told {
+		f.told = err.Error()
+		f.Log.Warn("the trusted list's file can't be used", "error", err, "list_in_use", f.list != nil)
+	}
 	if f.list != nil {
 		return nil
 	}

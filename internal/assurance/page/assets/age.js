@@ -16,12 +16,17 @@ async function ask(button) {
       mediation: "required",
       digital: { requests: JSON.parse(button.dataset.digital) },
     });
-    await fetch(button.dataset.endpoint, {
+    const response = await fetch(button.dataset.endpoint, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ protocol: answer.protocol, data: answer.data }),
     });
-    location.reload(); // the page says what came of it
+    // The page says what came of it; a refusal is told by its kind alone.
+    if (response.ok) {
+      location.reload();
+    } else {
+      location.search = "?refused=" + (response.status === 422 ? "reason_wallet" : "reason_provider");
+    }
   } catch {
     button.disabled = false; // the person went back, or no wallet has it
   }
