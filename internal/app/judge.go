@@ -33,7 +33,7 @@ func (a *App) openJudge() error {
 		return err
 	}
 	a.opinions = judge.NewOpinions(a.judge, judge.OpinionOptions{
-		Label: a.labelContent, Severity: c.Severity, Shadow: c.Shadow, Workers: c.Workers, Log: a.watch.Log,
+		Label: a.labelContent, First: func() detect.Detector { return a.text.Load() }, Severity: c.Severity, Shadow: c.Shadow, Workers: c.Workers, Log: a.watch.Log,
 	})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/detect"
 )
 
 // OpinionOptions say what becomes of second opinions.
@@ -18,6 +19,10 @@ type OpinionOptions struct {
 	// Label puts a label of the kind of harm on content: from then on, rules,
 	// feeds and reviewers see it. Required.
 	Label func(ctx context.Context, content string, kind decision.Kind) error
+	// First is the text detector of now. It looks at each text before it is sent,
+	// since the decision may have been made without it: because it failed, or
+	// because no rule asked. Required.
+	First func() detect.Detector
 	// Severity is the least that is labelled; 2 unless set.
 	Severity int
 	// Shadow counts verdicts and labels nothing.
@@ -82,6 +87,9 @@ func (o *Opinions) Consider(ev *event.Event, d *decision.Decision) {
 // worth is the policies to ask by: of doubt, and of escalation.
 func (o *Opinions) worth(ev *event.Event, d *decision.Decision) []*Policy {
 	worth, err := o.judge.unsure(d.Signals, ev.Private)
+	if err == nil && slices.ContainsFunc(d.Degraded, func(g decision.Degraded) bool { return g.Input == "signal:"+neverSent }) {
+		err = ErrWithheld // what may not be sent is not known
+	}
 	if err != nil {
 		o.judge.metrics.opinion("", resultOf(err))
 		return nil
@@ -143,7 +151,7 @@ func (o *Opinions) Run(ctx context.Context) {
 // asking for help has a consequence.
 func (o *Opinions) judgeOne(ctx context.Context, one opinion) {
 	kind := one.question.Policy.Kind
-	v, err := o.judge.Ask(ctx, one.question)
+	v, err := o.ask(ctx, one.question)
 	result := "clear"
 	switch {
 	case err != nil:
@@ -159,6 +167,17 @@ func (o *Opinions) judgeOne(ctx context.Context, one opinion) {
 		result = "mild"
 	}
 	o.judge.metrics.opinion(kind, result)
+}
+
+// ask sends nothing that the text detector has not looked at, or that it finds to be
+// what is sent to nobody.
+func (o *Opinions) ask(ctx context.Context, q Question) (Verdict, error) {
+	ev := event.Event{Content: event.Content{Text: q.Text, Language: q.Language}}
+	signals, err := o.options.First().Detect(ctx, &ev)
+	if err != nil || scoreOf(signals, neverSent) >= o.judge.options.From {
+		return Verdict{}, ErrWithheld
+	}
+	return o.judge.Ask(ctx, q)
 }
 
 // labelTimeout is how long writing a label may take.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
+	"github.com/breakwater-project/breakwater/internal/detect"
 	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/telemetry"
 )
@@ -30,6 +31,9 @@ func (saw) Signals() []string { return nil }
 func (s saw) Detect(context.Context, *event.Event) ([]decision.Signal, error) {
 	return s.signals, s.fails
 }
+
+// first is the detector of every time.
+func first(d saw) func() detect.Detector { return func() detect.Detector { return d } }
 
 func seen(name string, score float64) []decision.Signal {
 	return []decision.Signal{{Name: name, Score: score}}
@@ -98,6 +102,7 @@ func TestOpinions(t *testing.T) {
 		change  func(*event.Event, *decision.Decision)
 		answer  string
 		shadow  bool
+		again   saw // what the text detector sees before the text is sent
 		labels  []string
 		counted map[string]float64
 	}{
@@ -116,16 +121,22 @@ func TestOpinions(t *testing.T) {
 		"escalated": {signals: seen("text.grooming", .9), answer: violates, change: func(_ *event.Event, d *decision.Decision) {
 			d.Effects, d.Reasons = review, []decision.Reason{{Kind: "csea.grooming"}, {Kind: "spam.other"}}
 		}, labels: []string{"c csea.grooming"}, counted: map[string]float64{"csea.grooming labelled": 1}},
-		"private":      {signals: seen("text.grooming", .5), answer: violates, change: func(e *event.Event, _ *decision.Decision) { e.Private = true }, counted: map[string]float64{" withheld": 1}},
-		"never sent":   {signals: append(seen("text.grooming", .5), seen("text.sexual_minors", .3)...), answer: violates, counted: map[string]float64{" withheld": 1}},
+		"private":         {signals: seen("text.grooming", .5), answer: violates, change: func(e *event.Event, _ *decision.Decision) { e.Private = true }, counted: map[string]float64{" withheld": 1}},
+		"never sent":      {signals: append(seen("text.grooming", .5), seen("text.sexual_minors", .3)...), answer: violates, counted: map[string]float64{" withheld": 1}},
+		"looked at again": {signals: seen("text.grooming", .5), again: saw{signals: seen("text.sexual_minors", .3)}, answer: violates, counted: map[string]float64{"csea.grooming withheld": 1}},
+		"not looked at":   {signals: seen("text.grooming", .5), again: saw{fails: errors.ErrUnsupported}, answer: violates, counted: map[string]float64{"csea.grooming withheld": 1}},
+		"escalated because nobody looked": {answer: violates, change: func(_ *event.Event, d *decision.Decision) {
+			d.Effects, d.Reasons = review, []decision.Reason{{Kind: "csea.grooming", Doubt: true}}
+			d.Degraded = []decision.Degraded{{Input: "signal:text.sexual_minors"}}
+		}, counted: map[string]float64{" withheld": 1}},
 		"without id":   {signals: seen("text.grooming", .5), answer: violates, change: func(e *event.Event, _ *decision.Decision) { e.Content.ID = "" }},
 		"without text": {signals: seen("text.grooming", .5), answer: violates, change: func(e *event.Event, _ *decision.Decision) { e.Content.Text = " " }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			metrics := telemetry.NewMetrics()
-			j, _ := start(t, says(tt.answer), func(o *judge.Options) { o.Metrics = metrics })
+			j, m := start(t, says(tt.answer), func(o *judge.Options) { o.Metrics = metrics })
 			var l labels
-			o := judge.NewOpinions(j, judge.OpinionOptions{Label: l.put, Shadow: tt.shadow})
+			o := judge.NewOpinions(j, judge.OpinionOptions{Label: l.put, First: first(tt.again), Shadow: tt.shadow})
 			ev, d := message("some text", tt.signals)
 			if tt.change != nil {
 				tt.change(ev, d)
@@ -144,6 +155,11 @@ func TestOpinions(t *testing.T) {
 			if got := of(); !cmp.Equal(want, got) {
 				t.Error(cmp.Diff(want, got))
 			}
+			for result := range want {
+				if strings.HasSuffix(result, " withheld") && m.times() > 0 {
+					t.Errorf("%s, and sent", result)
+				}
+			}
 		})
 	}
 }
@@ -153,7 +169,7 @@ func TestOpinions(t *testing.T) {
 func TestOpinionsDoNotBlock(t *testing.T) {
 	metrics := telemetry.NewMetrics()
 	j, m := start(t, says(harmless), func(o *judge.Options) { o.Metrics = metrics })
-	o := judge.NewOpinions(j, judge.OpinionOptions{Label: new(labels).put, Waiting: 3})
+	o := judge.NewOpinions(j, judge.OpinionOptions{Label: new(labels).put, First: first(saw{}), Waiting: 3})
 	for i := range 10 {
 		o.Consider(message(fmt.Sprint("text ", i), seen("text.grooming", .5)))
 	}
