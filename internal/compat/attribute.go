@@ -1,6 +1,7 @@
 package compat
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/breakwater-project/breakwater/internal/detect/text"
@@ -17,14 +18,21 @@ type attribute struct {
 // is the label grooming, and so with every label.
 const ownPrefix = "BW_"
 
+// attributeName is a name that an attribute may have, and what may be said back
+// of one that is unknown.
+var attributeName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}(@[0-9]{1,9})?$`)
+
 // attributeOf finds an attribute by the name that a client asks for. Clients
 // name versions (TOXICITY@6), and experimental models that have become regular
 // ones (INSULT_EXPERIMENTAL); they get what there is.
 func attributeOf(asked string) (attribute, bool) {
+	if !attributeName.MatchString(asked) {
+		return attribute{}, false
+	}
 	name, _, _ := strings.Cut(asked, "@")
 	if own, ok := strings.CutPrefix(name, ownPrefix); ok {
 		label, known := text.ParseLabel(strings.ToLower(own))
-		if !known || own != strings.ToUpper(own) {
+		if !known {
 			return attribute{}, false
 		}
 		return attribute{name, blend{labels: []text.Label{label}}}, true

@@ -19,6 +19,10 @@ const (
 	// scored there is refused here.
 	maxComment = 20 << 10
 
+	// maxAttributes bounds the attributes of one request, of which there are some
+	// thirty.
+	maxAttributes = 50
+
 	// probability is the one type of score that there is.
 	probability = "PROBABILITY"
 )
@@ -196,6 +200,9 @@ func (r *analyzeRequest) attributes() (map[string]attribute, error) {
 	if len(r.Attributes) == 0 {
 		return nil, refuse(noRequestedAttributes, "Missing requested_attributes")
 	}
+	if len(r.Attributes) > maxAttributes {
+		return nil, tooManyAttributes()
+	}
 	asked := map[string]attribute{}
 	for name, p := range r.Attributes {
 		a, err := named(name)
@@ -210,8 +217,9 @@ func (r *analyzeRequest) attributes() (map[string]attribute, error) {
 	return asked, nil
 }
 
-// attributeName is what may be said back of a name that is unknown.
-var attributeName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}(@[0-9]{1,9})?$`)
+func tooManyAttributes() error {
+	return refuse(invalidRequest, fmt.Sprintf("At most %d attributes in one request", maxAttributes))
+}
 
 func named(name string) (attribute, error) {
 	a, ok := attributeOf(name)

@@ -174,6 +174,44 @@ func TestAnalyzeRefuses(t *testing.T) {
 	}
 }
 
+// A name has nothing behind it but a version, and one request asks for what
+// there is, not for one attribute under a thousand names.
+func TestAttributesAreBounded(t *testing.T) {
+	f := start(t)
+	many := func(n int) string {
+		names := make([]string, n)
+		for i := range names {
+			names[i] = fmt.Sprintf(`"INSULT@%d":{"summaryScore":{"value":1}}`, i)
+		}
+		return strings.Join(names, ",")
+	}
+	asked := func(names string) string { return strings.ReplaceAll(names, `{"summaryScore":{"value":1}}`, "{}") }
+	for _, tt := range []struct {
+		names  string
+		status int
+		says   string
+	}{
+		{many(50), 200, ""},
+		{many(51), 400, "At most 50 attributes in one request"},
+		{many(1000), 400, "At most 50 attributes in one request"},
+		{`"INSULT@what they said":{"summaryScore":{"value":1}}`, 400, "Unknown requested attribute"},
+		{`"INSULT@":{"summaryScore":{"value":1}}`, 400, "Unknown requested attribute"},
+		{`"INSULT@6@7":{"summaryScore":{"value":1}}`, 400, "Unknown requested attribute"},
+		{`"BW_INSULT@x":{"summaryScore":{"value":1}}`, 400, "Unknown requested attribute"},
+		{`"BW_insult":{"summaryScore":{"value":1}}`, 400, "Unknown requested attribute"},
+	} {
+		for path, body := range map[string]string{
+			analyzePath:                             `{"comment":{"text":"a"},"requestedAttributes":{` + asked(tt.names) + `}}`,
+			"/v1alpha1/comments:suggestscore?key=k": `{"comment":{"text":"a"},"attributeScores":{` + tt.names + `}}`,
+		} {
+			var got refused
+			if status := f.post(t, path, body, &got); status != tt.status || got.Error.Message != tt.says {
+				t.Errorf("%s %.80s: %d %+v", path, tt.names, status, got.Error)
+			}
+		}
+	}
+}
+
 // A suggestion is counted by its direction, and that is all.
 func TestSuggestScore(t *testing.T) {
 	f := start(t)

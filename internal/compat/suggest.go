@@ -52,6 +52,9 @@ func (r *suggestRequest) attributes() (map[string]attribute, error) {
 	if len(r.Scores) == 0 {
 		return nil, refuse(noRequestedAttributes, "Missing attribute_scores")
 	}
+	if len(r.Scores) > maxAttributes {
+		return nil, tooManyAttributes()
+	}
 	suggested := map[string]attribute{}
 	for name, scores := range r.Scores {
 		a, err := named(name)
