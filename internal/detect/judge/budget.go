@@ -33,7 +33,7 @@ func (b *budget) take(now time.Time) bool {
 	return true
 }
 
-// breaker leaves a model alone that keeps failing, and tries it again with one
+// breaker leaves a server alone that is down, and tries it again with one
 // question now and then.
 type breaker struct {
 	mu       sync.Mutex

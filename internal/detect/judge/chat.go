@@ -99,7 +99,7 @@ func (j *Judge) send(ctx context.Context, q Question) (Verdict, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return Verdict{}, fmt.Errorf("%w: %d", ErrStatus, resp.StatusCode)
+		return Verdict{}, statusError(resp.StatusCode)
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {

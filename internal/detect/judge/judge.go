@@ -145,6 +145,15 @@ var (
 	ErrSteered   = errors.New("judge: the text tries to steer the judgement, and was not found to violate")
 )
 
+// statusError is the status of an answer that is not 200: an ErrStatus.
+type statusError int
+
+// Error says which status it is.
+func (e statusError) Error() string { return fmt.Sprintf("%v: %d", ErrStatus, int(e)) }
+
+// Is is true of ErrStatus.
+func (e statusError) Is(target error) bool { return target == ErrStatus }
+
 // Ask gives the verdict on a question: one that is known, or the model's. An
 // error means that nothing is known of the text; see the Err values.
 func (j *Judge) Ask(ctx context.Context, q Question) (Verdict, error) {
@@ -172,13 +181,26 @@ func (j *Judge) ask(ctx context.Context, q Question) (Verdict, error) {
 	}
 	v, err := j.send(ctx, q)
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) { // a caller who leaves is not the model's fault
-		j.breaker.left(j.options.Now(), err == nil)
+		j.breaker.left(j.options.Now(), !down(err))
 	}
 	if err != nil {
 		return Verdict{}, err
 	}
 	j.known.Add(key, v)
 	return v, trusted(q.Text, v)
+}
+
+// down is whether an error is the server's trouble and not the text's: whoever
+// writes what a model refuses or stumbles over must not switch the judge off.
+func down(err error) bool {
+	var status statusError
+	switch {
+	case err == nil, errors.Is(err, ErrMalformed), errors.Is(err, ErrRefused):
+		return false
+	case errors.As(err, &status):
+		return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+	}
+	return true // no connection, or no answer in time
 }
 
 // trusted refuses to believe a model that found nothing in a text which tries

@@ -360,6 +360,44 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
+// Texts that a model refuses, or stumbles over, leave the judge on for others.
+func TestTextsDoNotTripTheBreaker(t *testing.T) {
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	}
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		rests  bool
+	}{
+		"refused": {func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"choices":[{"message":{"refusal":"no"}}]}`)
+		}, false},
+		"malformed":     {says("I can't help with that."), false},
+		"a bad request": {status(400), false},
+		"too many":      {status(429), true},
+		"an error":      {status(500), true},
+		"no gateway":    {status(502), true},
+	} {
+		j, m := start(t, tt.answer, nil)
+		rested := false
+		for i := range 20 {
+			_, err := j.Ask(t.Context(), question(t, fmt.Sprint("text ", i)))
+			rested = rested || errors.Is(err, judge.ErrResting)
+		}
+		if rested != tt.rests || (m.times() == 20) == tt.rests {
+			t.Errorf("%s: rested %t, asked %d times", name, rested, m.times())
+		}
+	}
+	nowhere, _ := start(t, nil, func(o *judge.Options) { o.URL = "http://127.0.0.1:1/v1" })
+	var err error
+	for i := range 6 {
+		_, err = nowhere.Ask(t.Context(), question(t, fmt.Sprint("text ", i)))
+	}
+	if !errors.Is(err, judge.ErrResting) {
+		t.Errorf("nothing is there: %v", err)
+	}
+}
+
 func TestTooLongIsNotSent(t *testing.T) {
 	j, m := start(t, says(harmless), nil)
 	if _, err := j.Ask(t.Context(), question(t, strings.Repeat("ä", 16_001))); !errors.Is(err, judge.ErrTooLong) || m.times() != 0 {
