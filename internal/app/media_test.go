@@ -91,8 +91,13 @@ func (s *server) pdq(t *testing.T, m image.Image) string {
 // upload is the decision on an event with a picture or a link, published.
 func (s *server) upload(t *testing.T, id, content string) decision.Decision {
 	t.Helper()
+	return s.send(t, id, content, "")
+}
+
+func (s *server) send(t *testing.T, id, content, more string) decision.Decision {
+	t.Helper()
 	body := fmt.Sprintf(`{"id":%q,"type":"content.create","actor":{"id":"u-1","age":{"band":"18+","basis":"declared"},"country":"NZ"},
-		"audience":{"scope":"public"},"content":{"id":%q,%s}}`, id, id, content)
+		"audience":{"scope":"public"},"content":{"id":%q,%s}%s}`, id, id, content, more)
 	a := s.call(t, request{method: "POST", path: "/v1/decisions", key: s.AdminKey, body: body})
 	var d decision.Decision
 	if err := json.Unmarshal(a.body, &d); err != nil || a.status != 200 {
@@ -252,9 +257,12 @@ func TestOwnImages(t *testing.T) {
 		if a.status != 201 {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
-		d := s.upload(t, "m-"+tt.minor, picture(copyOf(t, pattern(tt.seed))))
-		if d.Outcome != decision.Hold || !slices.Contains(rules(d), tt.rule) || slices.ContainsFunc(d.Effects, func(e decision.Effect) bool { return e.Kind == decision.Report }) {
-			t.Errorf("minor %s: %s by %v", tt.minor, d.Outcome, rules(d))
+		accuses := func(e decision.Effect) bool { return e.Kind == decision.Report || e.Kind == decision.Label }
+		for _, attributes := range []string{"", `,"attributes":{"depicted_minor":true}`} {
+			d := s.send(t, "m-"+tt.minor+attributes, picture(copyOf(t, pattern(tt.seed))), attributes)
+			if d.Outcome != decision.Hold || !slices.Contains(rules(d), tt.rule) || slices.ContainsFunc(d.Effects, accuses) {
+				t.Errorf("minor %s%s: %s by %v, effects %v", tt.minor, attributes, d.Outcome, rules(d), d.Effects)
+			}
 		}
 		var code struct{ Code string }
 		if err := json.Unmarshal(a.body, &code); err != nil {
