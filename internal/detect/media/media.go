@@ -134,6 +134,12 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
+			defer func() {
+				if p := recover(); p != nil {
+					// What was thrown may hold content: its type is enough to find it.
+					found[i] = answer{err: fmt.Errorf("media: panic (%T)", p)}
+				}
+			}()
 			found[i] = d.look(ctx, &ev.Content.Media[i])
 		})
 	}

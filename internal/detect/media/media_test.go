@@ -134,6 +134,18 @@ func TestFailuresAreMissingSignals(t *testing.T) {
 	}
 }
 
+// panicking is banks whose author did not think of something.
+type panicking struct{}
+
+func (panicking) Match(context.Context, media.Item) (media.Known, error) { panic("words of a user") }
+
+func TestPanicsAreMissingSignals(t *testing.T) {
+	signals, err := detector(panicking{}).Detect(t.Context(), images("abuse", "new"))
+	if err == nil || len(signals) > 0 || err.Error() != "media: panic (string)" {
+		t.Errorf("%v, %v", signals, err)
+	}
+}
+
 // counting notes how many are looked at at once.
 type counting struct{ now, most, all chan int }
 
