@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"path/filepath"
 
 	"github.com/breakwater-project/breakwater/internal/compat"
@@ -22,9 +23,15 @@ func (a *App) openSecondTier() (err error) {
 	return err
 }
 
-// secondTier is the second tier over the first, none where there is none.
+// secondTier is the second tier over the first; none, and a warning, where its heads
+// were trained over another model.
 func (a *App) secondTier(words *text.Detector) []detect.Detector {
 	if a.encoder == nil {
+		return nil
+	}
+	if words.Model() != a.heads.Model {
+		a.watch.Log.Warn("the second tier of text detection is off: it was trained over another model",
+			slog.String("model", words.Model()), slog.String("trained_over", a.heads.Model))
 		return nil
 	}
 	return []detect.Detector{embed.NewDetector(words, a.encoder, a.heads)}
@@ -33,7 +40,7 @@ func (a *App) secondTier(words *text.Detector) []detect.Detector {
 // scorer is what scores texts now: both tiers, or the first.
 func (a *App) scorer() compat.Text {
 	words := a.text.Load()
-	if a.encoder == nil {
+	if a.encoder == nil || words.Model() != a.heads.Model {
 		return words
 	}
 	return embed.NewDetector(words, a.encoder, a.heads)

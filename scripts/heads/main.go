@@ -62,6 +62,7 @@ func run(ctx context.Context, data, models, out string) error {
 		return err
 	}
 	heads := fit(learned, tuned, func(n int) { fmt.Fprintf(os.Stderr, "\r%d of %d heads", n, text.LabelCount) })
+	heads.Model = tiers.first.Model()
 	fmt.Fprintln(os.Stderr)
 	return os.WriteFile(out, heads.Bytes(), 0o644) //nolint:gosec // a file of the repository
 }

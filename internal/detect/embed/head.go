@@ -23,6 +23,9 @@ type Head struct {
 // Heads are one for each label.
 type Heads struct {
 	Of [text.LabelCount]Head
+	// Model is the version of the first tier's model that they were trained over,
+	// 12 characters; over another their scores mean nothing.
+	Model string
 
 	version string // a part of the file's checksum, if they were read from one
 }
@@ -34,7 +37,9 @@ var shipped []byte
 func Shipped() (*Heads, error) { return ReadHeads(shipped) }
 
 // magic begins a file of heads and names its layout.
-const magic = "BWH1"
+const magic = "BWH2"
+
+const modelSize = 12 // characters of a model's version
 
 // Refine gives each label that has a head the probability by both tiers.
 func (h *Heads) Refine(s *text.Scores, v *Vector) {
@@ -61,12 +66,15 @@ func logOdds(p float64) float32 {
 // LogOdds is logOdds, for training.
 func LogOdds(p float64) float32 { return logOdds(p) }
 
-// Bytes is the heads as a file: the magic, the labels that have one, in eight
+// Bytes is the heads as a file: the magic, the model, the labels that have one, in eight
 // bits a weight, and a checksum.
 func (h *Heads) Bytes() []byte {
 	var b bytes.Buffer
 	b.WriteString(magic)
 	b.WriteByte(text.LabelCount)
+	var model [modelSize]byte
+	copy(model[:], h.Model)
+	b.Write(model[:])
 	number := func(f float32) {
 		_ = binary.Write(&b, binary.LittleEndian, f) // to memory: cannot fail
 	}
@@ -101,7 +109,7 @@ var errHeads = errors.New("embed: the file does not hold heads, or is damaged")
 // ReadHeads reads what Bytes wrote. Anything else is refused.
 func ReadHeads(file []byte) (*Heads, error) {
 	body := len(file) - sha256.Size
-	if body < len(magic)+1 || string(file[:len(magic)]) != magic || file[len(magic)] != text.LabelCount {
+	if body < len(magic)+1+modelSize || string(file[:len(magic)]) != magic || file[len(magic)] != text.LabelCount {
 		return nil, errHeads
 	}
 	if sum := sha256.Sum256(file[:body]); !bytes.Equal(sum[:], file[body:]) {
@@ -109,6 +117,8 @@ func ReadHeads(file []byte) (*Heads, error) {
 	}
 	h := &Heads{version: hex.EncodeToString(file[body : body+4])}
 	rest := file[len(magic)+1 : body]
+	h.Model = string(bytes.TrimRight(rest[:modelSize], "\x00"))
+	rest = rest[modelSize:]
 	number := func() float32 {
 		if len(rest) < 4 {
 			rest = nil

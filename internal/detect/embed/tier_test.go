@@ -161,9 +161,10 @@ func TestHeads(t *testing.T) {
 	for i := range h.Of[text.Hate].Weights {
 		h.Of[text.Hate].Weights[i] = float32(i%255 - 127)
 	}
+	h.Model = "83bea3cfcf2a"
 	file := h.Bytes()
 	again, err := ReadHeads(file)
-	if err != nil || again.Of != h.Of || !bytes.Equal(again.Bytes(), file) {
+	if err != nil || again.Of != h.Of || again.Model != h.Model || !bytes.Equal(again.Bytes(), file) {
 		t.Errorf("read again: %v", err)
 	}
 	for i := range file {

@@ -81,6 +81,9 @@ func (d *Detector) Name() string { return "text" }
 // Version is the digest of the model and that of the banks.
 func (d *Detector) Version() string { return d.model.Version() + "+" + d.terms.Digest() }
 
+// Model is the version of the model alone: the first part of Version.
+func (d *Detector) Model() string { return d.model.Version() }
+
 // Names lists, sorted, what text can be scored for. A bank may add names of its
 // operator's own; a name that no bank counts for always scores 0.
 func Names() []string {
