@@ -212,10 +212,14 @@ func newTextEval() *cobra.Command {
 "function"}, and prints numbers: how well each label is ranked and found, with
 intervals; whether the probabilities are true; what is flagged of benign texts and of
 people who speak of their own distress; and, where rows have a group or a function,
-how they fare. --attacks adds what is left in disguise, --html writes a page with plots.
+how they fare. --attacks adds what is left in disguise, --html writes a page with
+plots, of one file.
 It never prints a text.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if html != "" && len(files) > 1 {
+				return errors.New("--html writes the page of one file: name one")
+			}
 			d, err := source.open()
 			if err != nil {
 				return failed(err)
