@@ -1,6 +1,6 @@
 // Command numbers prints the table of numbers that text detection is held to, from the
 // labelled texts in the folder that BREAKWATER_DATA names (../shared/data unless set)
-// and from the held-out grammars. It prints numbers only, never a text.
+// and from the held-out grammars. It fails when one is below its floor. It prints numbers only, never a text.
 package main
 
 import (
@@ -46,6 +46,7 @@ type numbers struct {
 	detector *text.Detector
 	data     string
 	out      io.Writer
+	missed   []string // floors, and lines without data
 }
 
 func newNumbers(data string, out io.Writer) (*numbers, error) {
@@ -64,7 +65,8 @@ func newNumbers(data string, out io.Writer) (*numbers, error) {
 	return &numbers{detector: d, data: data, out: out}, nil
 }
 
-// print prints the table. A line whose data is not there says so.
+// print prints the table. The error names every floor that is missed, and says so
+// where data is not there.
 func (n *numbers) print(ctx context.Context) error {
 	fmt.Fprintf(n.out, "## Text, model %s\n\n| measure | value | at least | reach for |\n| --- | --: | --- | --- |\n", n.detector.Version())
 	for _, part := range []func(context.Context) error{
@@ -72,12 +74,23 @@ func (n *numbers) print(ctx context.Context) error {
 	} {
 		if err := part(ctx); errors.Is(err, fs.ErrNotExist) {
 			n.line("(no data for this line)", "", "", "")
+			n.missed = append(n.missed, "there is no data for some lines")
 		} else if err != nil {
 			return err
 		}
 	}
 	fmt.Fprintln(n.out)
+	if len(n.missed) > 0 {
+		return fmt.Errorf("not held: %s", strings.Join(n.missed, "; "))
+	}
 	return nil
+}
+
+// hold notes a floor that is missed.
+func (n *numbers) hold(what string, held bool) {
+	if !held {
+		n.missed = append(n.missed, what)
+	}
 }
 
 func (n *numbers) line(what, value, least, reach string) {
@@ -142,13 +155,16 @@ func (n *numbers) moderation(ctx context.Context) error {
 	}
 	_, f1 := anyFlag.Best(measure.Table.F1)
 	n.line("OpenAI moderation (half), any flag: AUPRC (best F1)", fmt.Sprintf("%.3f (%.3f)", anyFlag.AUPRC(), f1), ".75", ".80")
+	n.hold("OpenAI moderation, any flag", anyFlag.AUPRC() >= .75)
 	for i, m := range moderated {
 		least, reach := "", ""
 		switch m.category {
 		case "sexual":
 			least, reach = ".65", ".85"
+			n.hold("OpenAI moderation, sexual", each[i].AUPRC() >= .65)
 		case "sexual_minors":
 			least, reach = ".40", ".50"
+			n.hold("OpenAI moderation, sexual_minors", each[i].AUPRC() >= .40)
 		}
 		n.line("… "+m.category, fmt.Sprintf("%.3f", each[i].AUPRC()), least, reach)
 	}
@@ -187,6 +203,7 @@ func (n *numbers) functions(ctx context.Context) error {
 	}
 	t := all.At(flag)
 	n.line("functions of hate, flagged: F1, false-positive rate", fmt.Sprintf("%.3f, %.3f", t.F1(), t.FalsePositives()), ".80, .30", ".90")
+	n.hold("functions of hate", t.F1() >= .80 && t.FalsePositives() <= .30)
 	from, best := all.Best(func(t measure.Table) float64 {
 		if t.FalsePositives() > 0.3 {
 			return 0
@@ -238,6 +255,7 @@ func (n *numbers) sexism(ctx context.Context) error {
 	}
 	_, best := edos.Best(measure.Table.MacroF1)
 	n.line("EDOS-A dev macro-F1 at 0.5 (at the best threshold)", fmt.Sprintf("%.3f (%.3f)", edos.At(0.5).MacroF1(), best), ".775", ".80")
+	n.hold("EDOS-A dev macro-F1", edos.At(0.5).MacroF1() >= .775)
 	for _, l := range text.Labels() {
 		if s := labels[l]; s != nil {
 			if yes, _ := s.Counts(); yes > 0 {
@@ -290,12 +308,13 @@ func (n *numbers) attacks(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		least := "85 %"
+		least := 85
 		if attack.Hard {
-			least = "65 %"
+			least = 65
 		}
 		share := func(k int) float64 { return 100 * float64(got[k]) / float64(max(clean[k], 1)) }
-		n.line("recall kept, "+attack.Name+": toxic, hate, misogyny", fmt.Sprintf("%.0f %%, %.0f %%, %.0f %%", share(0), share(1), share(2)), least, "95 %")
+		n.line("recall kept, "+attack.Name+": toxic, hate, misogyny", fmt.Sprintf("%.0f %%, %.0f %%, %.0f %%", share(0), share(1), share(2)), fmt.Sprintf("%d %%", least), "95 %")
+		n.hold("recall under attack, "+attack.Name, min(share(0), share(1), share(2)) >= float64(least))
 	}
 	return nil
 }
@@ -332,6 +351,7 @@ func (n *numbers) plain(ctx context.Context) error {
 		return err
 	}
 	n.line("benign chat flagged (Topical-Chat, held out), any label", percent(held)+" "+byLabel(by), "≤ .5 %", "≤ .2 %")
+	n.hold("benign chat flagged", held.Share() <= .005)
 	return nil
 }
 
@@ -384,6 +404,7 @@ func (n *numbers) distress(ctx context.Context) error {
 	for _, source := range sortedNames(bySource) {
 		c := bySource[source]
 		n.line("own distress ("+source+", measured only): flagged for something else; seen as disclosure", percent(measure.RateOf(c[1], c[0]))+"; "+percent(measure.RateOf(c[2], c[0])), "≤ 5 %", "≤ 2 %")
+		n.hold("own distress ("+source+")", measure.RateOf(c[1], c[0]).Share() <= .05)
 	}
 	n.line("… by label", byLabel(labels), "", "")
 	return nil
@@ -406,6 +427,7 @@ func (n *numbers) speed(ctx context.Context) error {
 			best = min(best, time.Since(began)/500)
 		}
 		n.line(fmt.Sprintf("speed, one core, %d bytes, all labels, both forms, terms too, %s", len(said.text), said.what), fmt.Sprintf("%.1f µs", float64(best)/1000), "≤ 15 µs", "≤ 8 µs")
+		n.hold("speed, "+said.what, best <= 15*time.Microsecond)
 	}
 	return nil
 }
