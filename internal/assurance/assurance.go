@@ -128,12 +128,19 @@ func (a *Assurance) Offered(p *Profile) []Check {
 	var open []Check
 	for _, m := range p.Methods {
 		for _, c := range a.opt.Checks {
-			if c.Method() == m && a.isOpen(c, now) {
+			if c.Method() == m && a.mayPass(p, m, now) && a.isOpen(c, now) {
 				open = append(open, c)
 			}
 		}
 	}
 	return open
+}
+
+// mayPass reports whether a method can pass a profile: where that asks for a
+// highly effective one, the method has evidence that it is (R24). People are not
+// sent through a check that could decide nothing.
+func (a *Assurance) mayPass(p *Profile, m Method, now time.Time) bool {
+	return !p.HighlyEffective || a.opt.Practice.HighlyEffective(string(m), now)
 }
 
 // isOpen reports whether a check is open, and logs when that changes: whoever
@@ -155,14 +162,14 @@ func (a *Assurance) isOpen(c Check, now time.Time) bool {
 
 // ErrFewMethods means that a profile has no two methods configured of which
 // one needs no government ID, or none such open (R28).
-var ErrFewMethods = errors.New("assurance: people need a choice of two methods, one of them without government ID")
+var ErrFewMethods = errors.New("assurance: people need a choice of two methods that have evidence, one of them without government ID")
 
 // Configured says whether people have a choice: two configured methods, one of
 // them without government ID.
 func (a *Assurance) Configured(p *Profile) error {
-	methods, free := map[Method]bool{}, false
+	methods, free, now := map[Method]bool{}, false, a.opt.Now()
 	for _, c := range a.opt.Checks {
-		if slices.Contains(p.Methods, c.Method()) {
+		if slices.Contains(p.Methods, c.Method()) && a.mayPass(p, c.Method(), now) {
 			methods[c.Method()] = true
 			free = free || !c.Method().GovernmentID()
 		}

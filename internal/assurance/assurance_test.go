@@ -49,7 +49,8 @@ func each(t *testing.T, f func(t *testing.T, w *world), checks ...assurance.Chec
 		w.accounts = age.New(d, age.Options{Now: now, Youngest: event.Band13to15})
 		var err error
 		w.Assurance, err = assurance.New(assurance.Options{
-			DB: d, Accounts: w.accounts, Now: now, Checks: checks, URL: func() string { return "https://age.example" },
+			Practice: evidence(t),
+			DB:       d, Accounts: w.accounts, Now: now, Checks: checks, URL: func() string { return "https://age.example" },
 			Label: func(_ context.Context, _ *sql.Tx, _, kind string, holds bool) error {
 				w.labels = append(w.labels, fmt.Sprintf("%s=%t", kind, holds))
 				return nil

@@ -19,14 +19,14 @@ import (
 
 var hookSecret = []byte("a secret of these tests, long enough")
 
-// evidence is a registry in which two methods of a provider have evidence.
+// evidence is a registry in which methods of providers have evidence.
 func evidence(t *testing.T) *practice.Registry {
 	t.Helper()
 	r, err := practice.Shipped()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, method := range []string{"photo_id", "facial_estimation"} {
+	for _, method := range []string{"photo_id", "facial_estimation", "open_banking"} {
 		text := "methods:\n  - id: " + method + "\n    evidence:\n"
 		for _, c := range practice.Required() {
 			text += fmt.Sprintf("      %s: [{what: w, source: s, by: b, date: \"2026-01-01\", expires: \"2027-01-01\"}]\n", c)
@@ -145,15 +145,18 @@ func TestProviderRaisesTheAccount(t *testing.T) {
 	})
 }
 
-// Without evidence for each criterion what a provider says proves nothing (R24).
+// Without evidence for each criterion a provider's method is not offered, and
+// what it says proves nothing (R24).
 func TestProviderWithoutEvidence(t *testing.T) {
 	eachProvider(t, nil, func(t *testing.T, w *world) {
-		_, reference := w.leave(t, "u-1")
-		got, err := w.hear(t, reference, "over", "photo_id", "verified", 18)
-		if err != nil || got.Verdict != assurance.Undecided {
-			t.Errorf("%+v, %v", got, err)
+		if s, err := w.Begin(t.Context(), assurance.Ask{Account: "u-1", Profile: "GB-HEAA-18"}); !errors.Is(err, assurance.ErrFewMethods) {
+			t.Errorf("a choice of one method that can pass: %+v, %v", s, err)
 		}
-		w.nothing(t, "u-1")
+		said := overEighteen
+		said.Method, said.Provider, said.Integrity = assurance.PhotoID, "ages", assurance.HMAC
+		if err := w.Merge(t.Context(), "u-1", said); err != nil || w.known(t, "u-1").Proven {
+			t.Errorf("%v; known %+v", err, w.known(t, "u-1"))
+		}
 	})
 }
 

@@ -341,7 +341,7 @@ func problem(err error) error {
 	case errors.Is(err, ErrNoProfile):
 		return fault.Fieldwise(fault.Field{Location: "profile", Message: "unknown"})
 	case errors.Is(err, ErrFewMethods):
-		return fault.Busy(err, time.Minute, "People need a choice: configure two methods of this profile, one of them without government ID, and see that they are open.")
+		return fault.Busy(err, time.Minute, "People need a choice: configure two methods of this profile that have evidence, one of them without government ID, and see that they are open.")
 	case errors.Is(err, ErrNoProvider):
 		return fault.New(fault.NotFound, "There is no such provider of age checks.")
 	case errors.Is(err, provider.ErrNotAuthentic):

@@ -435,14 +435,20 @@ func TestDigitalCredentialsAPI(t *testing.T) {
 		to, info = iso(s.session(t, object{"account": "u-2"})) // a page that says it is another than it is
 		post(to, info, "https://evil.example", nil, nil, http.StatusUnprocessableEntity)
 
-		session := s.session(t, object{"account": "u-3", "flow": "page"})
+		session := s.session(t, object{"account": "u-3", "flow": "page", "tokens": 2})
 		to, info = iso(session)
 		post(to, info, "https://age.example", nil, nil, http.StatusForbidden)
 		secret, err := s.Bind(t.Context(), session["id"].(string), "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		post(to, info, "https://age.example", nil, &http.Cookie{Name: assurance.Cookie, Value: secret}, http.StatusOK)
+		got := post(to, info, "https://age.example", nil, &http.Cookie{Name: assurance.Cookie, Value: secret}, http.StatusOK)
+		if got["grant"] != nil { // our page's script would drop it
+			t.Errorf("%v", got)
+		}
+		if grant, err := s.Collect(t.Context(), session["id"].(string)); err != nil || grant == "" {
+			t.Errorf("collected by the page: %q, %v", grant, err)
+		}
 	})
 }
 
