@@ -47,6 +47,9 @@ type Page struct {
 	// Skipped counts what could not be read or is of a kind that nothing here
 	// can match.
 	Skipped int
+	// Unreadable are those of Skipped that may name any entry. A list that
+	// comes whole and has one takes nothing away.
+	Unreadable int
 }
 
 // Classifications that clients give entries which the exchange's members do

@@ -62,8 +62,6 @@ const (
 	step = 1000
 	// soon is after what time a sync that failed is tried again.
 	soon = 5 * time.Minute
-	// fewest is how many entries must vanish at once to be suspicious.
-	fewest = 10
 )
 
 // Counts is what a sync did.
@@ -171,9 +169,10 @@ type pull struct {
 	options SyncOptions
 	counts  Counts
 
-	whole bool
-	final string            // checkpoint that holds once what is gone is removed
-	seen  map[[16]byte]bool // ids, in a whole pull
+	whole  bool
+	unread int               // entries of a whole pull
+	final  string            // checkpoint that holds once what is gone is removed
+	seen   map[[16]byte]bool // ids, in a whole pull
 }
 
 func (p *pull) run(ctx context.Context) error {
@@ -202,6 +201,7 @@ func (p *pull) keep(ctx context.Context, page Page) error {
 	p.counts.Skipped += page.Skipped
 	if page.Whole {
 		p.whole, p.final, page.Checkpoint = true, page.Checkpoint, ""
+		p.unread += page.Unreadable
 	}
 	for i := range page.Upserts {
 		e := &page.Upserts[i]
@@ -244,8 +244,9 @@ func (p *pull) apply(ctx context.Context, upserts []hashlist.Entry, removed []st
 	return nil
 }
 
-// removeUnseen takes away what the whole list did not name. A list that lost
-// more than half of what it had is more likely broken than right.
+// removeUnseen takes away what the whole list did not name. A list with lines
+// that could not be read may name anything there, and one that lost more than
+// half of what it had is more likely broken than right.
 func (p *pull) removeUnseen(ctx context.Context) error {
 	var gone []string
 	had := 0
@@ -261,7 +262,9 @@ func (p *pull) removeUnseen(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case len(gone) >= fewest && 2*len(gone) > had && !p.options.Shrink:
+	case p.unread > 0:
+		return fmt.Errorf("%d of the list's entries could not be read, so none of the %d that it does not name is removed", p.unread, len(gone))
+	case 2*len(gone) > had && !p.options.Shrink:
 		return fmt.Errorf("the list has lost %d of %d entries, which is not believed: if it is right, sync it with shrink", len(gone), had)
 	}
 	for len(gone) > step {

@@ -312,6 +312,37 @@ func TestWholeLists(t *testing.T) {
 	})
 }
 
+// What can't be read may name anything: then nothing goes, and somebody is told.
+func TestWholeListsThatCannotAllBeReadTakeNothingAway(t *testing.T) {
+	each(t, func(t *testing.T, x *fixture) {
+		x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(0, 20), Skipped: 1, Checkpoint: "one"}} // of another kind
+		if _, err := x.sync(t); err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range []exchange.SyncOptions{{}, {Shrink: true}} {
+			x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(1, 20), Skipped: 1, Unreadable: 1}, {Whole: true, Checkpoint: "two"}}
+			_, err := x.exchanges(exchange.Options{}).Sync(t.Context(), "hotline", o)
+			cursor, _ := x.banks.Cursor(t.Context(), "known", "hotline")
+			if err == nil || !strings.Contains(err.Error(), "could not be read") || len(x.ids(t)) != 20 || cursor != "one" {
+				t.Errorf("%+v: %v, %d entries, checkpoint %q", o, err, len(x.ids(t)), cursor)
+			}
+		}
+	})
+}
+
+func TestSmallListsThatShrinkAreNotBelieved(t *testing.T) {
+	each(t, func(t *testing.T, x *fixture) {
+		x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(0, 3), Checkpoint: "one"}}
+		if _, err := x.sync(t); err != nil {
+			t.Fatal(err)
+		}
+		x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(0, 1), Checkpoint: "two"}}
+		if _, err := x.sync(t); err == nil || len(x.ids(t)) != 3 {
+			t.Errorf("%v, %d entries", err, len(x.ids(t)))
+		}
+	})
+}
+
 // Addresses stand in no name of an entry, and are still found to be removed.
 func TestAddressesAreNotKept(t *testing.T) {
 	each(t, func(t *testing.T, x *fixture) {

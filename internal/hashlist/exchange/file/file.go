@@ -14,6 +14,7 @@ import (
 	"iter"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,10 @@ func (c *Client) read(ctx context.Context, f *list, yield func(exchange.Page, er
 			read++
 		case unreadable:
 			p.Skipped++
+			p.Unreadable++
+			skipped++
+		case foreign:
+			p.Skipped++
 			skipped++
 		case nothing:
 		}
@@ -117,6 +122,7 @@ const (
 	nothing line = iota // empty, or a comment
 	readable
 	unreadable
+	foreign // of a kind that nothing here can compare
 )
 
 func (c *Client) entry(text string) (hashlist.Entry, line) {
@@ -127,7 +133,9 @@ func (c *Client) entry(text string) (hashlist.Entry, line) {
 	kind, value := c.Kind, text
 	if kind == "" {
 		name, rest, _ := strings.Cut(text, " ")
-		kind, value = kindOf(name), rest
+		if kind, value = kindOf(name), rest; slices.Contains(foreignKinds(), name) {
+			return hashlist.Entry{}, foreign
+		}
 	}
 	e := hashlist.Entry{ID: exchange.Name(kind, value)}
 	if !exchange.Put(&e.Hashes, kind, value) {
@@ -149,6 +157,11 @@ func kindOf(signal string) hashlist.Kind {
 		return hashlist.SHA256
 	}
 	return hashlist.Kind(signal)
+}
+
+// foreignKinds are names of signals that lists have and nothing here can compare.
+func foreignKinds() []string {
+	return []string{"photodna", "tmk", "pdq_ocr", "pdq_ocr_v2", "clip", "raw_text", "trend_query", "text_tlsh", "tlsh_pdf", "nilsimsa"}
 }
 
 // list is an open list that is all here.

@@ -62,12 +62,13 @@ func TestLocalFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	skipped := 0
+	skipped, unreadable := 0, 0
 	for page, err := range c.Pull(t.Context(), "") {
 		if err != nil {
 			t.Fatal(err)
 		}
 		skipped += page.Skipped
+		unreadable += page.Unreadable
 	}
 	bank, kept, err := exchangetest.Pull(t.Context(), c, "", []hashlist.Entry{{ID: "gone"}})
 	got := exchangetest.Lines(bank)
@@ -76,8 +77,8 @@ func TestLocalFile(t *testing.T) {
 		"pdq:" + pdq(1) + " pdq:" + pdq(1),
 		"url:https://example.org/a b url:https://example.org/a b",
 	}
-	if err != nil || len(got) != 4 || !cmp.Equal(want, got[:3]) || !strings.Contains(got[3], `vpdq:["`) || skipped != 2 {
-		t.Errorf("%v, %d skipped, %s", err, skipped, cmp.Diff(want, got))
+	if err != nil || len(got) != 4 || !cmp.Equal(want, got[:3]) || !strings.Contains(got[3], `vpdq:["`) || skipped != 2 || unreadable != 1 {
+		t.Errorf("%v, %d skipped, %d unreadable, %s", err, skipped, unreadable, cmp.Diff(want, got))
 	}
 	for range c.Pull(t.Context(), kept) {
 		t.Error("a list that has not changed is read again")

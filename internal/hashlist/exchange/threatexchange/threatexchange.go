@@ -71,7 +71,7 @@ func (c *Client) Pull(ctx context.Context, checkpoint string) iter.Seq2[exchange
 				last = max(last, states[i].At)
 			}
 			p := fold.Page(states)
-			p.Whole, p.Skipped = whole, p.Skipped+skipped
+			p.Whole, p.Skipped, p.Unreadable = whole, p.Skipped+skipped, skipped
 			if query = next; query == nil || ordered && !whole {
 				p.Checkpoint = fmt.Sprintf("%d %d", max(from, last), c.Now().Unix())
 			}
