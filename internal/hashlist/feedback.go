@@ -96,13 +96,14 @@ type Opinion struct {
 }
 
 // Unsent is feedback on entries of a bank that is to be sent to where they
-// came from: oldest first, at most limit.
-func (s *Banks) Unsent(ctx context.Context, bank string, limit int) ([]Opinion, error) {
+// came from: oldest first, from the one after the number given on, at most
+// limit.
+func (s *Banks) Unsent(ctx context.Context, bank string, after int64, limit int) ([]Opinion, error) {
 	b, err := bankByName(ctx, s.db.Read, bank)
 	if err != nil {
 		return nil, wrap("unsent", err)
 	}
-	rows, err := unsent(ctx, s.db.Read, b.id, limit)
+	rows, err := unsent(ctx, s.db.Read, b.id, after, limit)
 	if err != nil {
 		return nil, wrap("unsent", err)
 	}
@@ -152,10 +153,10 @@ func insertFeedback(ctx context.Context, tx *sql.Tx, row *entryRow, f Feedback, 
 	return err
 }
 
-func unsent(ctx context.Context, q db.Querier, bank int64, limit int) (all []feedbackRow, err error) {
+func unsent(ctx context.Context, q db.Querier, bank, after int64, limit int) (all []feedbackRow, err error) {
 	err = db.Query(ctx, q, `
-		SELECT id, num, verdict, note, who, at FROM hashlist_feedback WHERE bank = $1 AND sent IS NULL ORDER BY id LIMIT $2`,
-		[]any{bank, limit}, func(rows *sql.Rows) error {
+		SELECT id, num, verdict, note, who, at FROM hashlist_feedback WHERE bank = $1 AND id > $2 AND sent IS NULL ORDER BY id LIMIT $3`,
+		[]any{bank, after, limit}, func(rows *sql.Rows) error {
 			var row feedbackRow
 			var at int64
 			err := rows.Scan(&row.id, &row.num, &row.Verdict, &row.Note, &row.Who, &at)

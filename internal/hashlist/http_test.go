@@ -187,13 +187,13 @@ func TestEntriesOverHTTP(t *testing.T) {
 	if got := s.want(t, 200, "POST", "/v1/match", asJSON, `{"hash":{"pdq":"`+pdqA+`"}}`)["matches"].([]any); len(got) != 0 {
 		t.Errorf("a denied entry matches: %v", got)
 	}
-	opinions, err := s.lists.Unsent(t.Context(), "one", 10)
+	opinions, err := s.lists.Unsent(t.Context(), "one", 0, 10)
 	must(t, err)
 	if len(opinions) != 1 || opinions[0].Entry.ID != "76-1" || opinions[0].Feedback != (hashlist.Feedback{Verdict: "denied", Note: "a test pattern", Who: "k-1"}) {
 		t.Errorf("%+v", opinions)
 	}
 	must(t, s.lists.Sent(t.Context(), opinions[0].Number))
-	if opinions, err = s.lists.Unsent(t.Context(), "one", 10); len(opinions) != 0 || err != nil {
+	if opinions, err = s.lists.Unsent(t.Context(), "one", 0, 10); len(opinions) != 0 || err != nil {
 		t.Errorf("%+v %v", opinions, err)
 	}
 	s.want(t, 422, "POST", "/v1/banks/one/entries/76-1/feedback", asJSON, `{}`)

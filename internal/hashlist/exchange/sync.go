@@ -296,13 +296,14 @@ func short(id string) [16]byte {
 // answer sends back what people said of the source's entries. What the source
 // will never take is not tried again.
 func (p *pull) answer(ctx context.Context) error {
+	after := int64(0) // those of other sources stay, and must not hide what follows
 	for {
-		opinions, err := p.x.banks.Unsent(ctx, p.source.Bank, 100)
-		if err != nil {
+		opinions, err := p.x.banks.Unsent(ctx, p.source.Bank, after, 100)
+		if err != nil || len(opinions) == 0 {
 			return err
 		}
-		done := 0
 		for _, o := range opinions {
+			after = o.Number
 			ours := o.Entry.Source == p.source.Name
 			if !ours && p.x.otherOf(p.source.Bank, o.Entry.Source) {
 				continue // that source's to answer
@@ -320,10 +321,6 @@ func (p *pull) answer(ctx context.Context) error {
 			if err := p.x.banks.Sent(ctx, o.Number); err != nil {
 				return err
 			}
-			done++
-		}
-		if done == 0 {
-			return nil
 		}
 	}
 }

@@ -394,8 +394,36 @@ func TestFeedbackIsSentBackOnce(t *testing.T) {
 		if _, err := x.sync(t); err != nil {
 			t.Errorf("what is never taken ends a sync: %v", err)
 		}
-		if left, err := x.banks.Unsent(t.Context(), "known", 10); err != nil || len(left) != 0 {
+		if left, err := x.banks.Unsent(t.Context(), "known", 0, 10); err != nil || len(left) != 0 {
 			t.Errorf("%d opinions left, %v", len(left), err)
+		}
+	})
+}
+
+// A source that takes nothing for long does not keep another's feedback back.
+func TestFeedbackOfOneSourceDoesNotWaitForAnothers(t *testing.T) {
+	each(t, func(t *testing.T, x *fixture) {
+		theirs := entries(0, 100)
+		for i := range theirs {
+			theirs[i].Source = "other"
+		}
+		ours := entry(100)
+		ours.Source = "hotline"
+		if _, err := x.banks.Apply(t.Context(), "known", hashlist.Change{Upserts: append(theirs, ours)}); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 101 {
+			if _, err := x.banks.Judge(t.Context(), "known", fmt.Sprint("e", n), hashlist.Feedback{Verdict: hashlist.Confirmed}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		two := exchange.New(x.db, x.banks, []exchange.Source{
+			{Name: "hotline", Protocol: "ncmec", Bank: "known", Every: time.Hour, Client: x.client},
+			{Name: "other", Protocol: "ncmec", Bank: "known", Every: time.Hour, Client: &script{}},
+		}, exchange.Options{Now: func() time.Time { return x.now }})
+		counts, err := two.Sync(t.Context(), "hotline", exchange.SyncOptions{})
+		if err != nil || counts.Sent != 1 || !cmp.Equal([]string{"e100 confirmed"}, x.client.sent) {
+			t.Errorf("%v, %+v, sent %v", err, counts, x.client.sent)
 		}
 	})
 }
