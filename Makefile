@@ -57,8 +57,8 @@ bench: ## every benchmark, in one table
 	scripts/bench.sh
 
 eval: ## text detection in numbers, and how the rules decide on labelled messages (BREAKWATER_DATA=folder)
-	$(GO) run ./scripts/numbers
-	$(GO) run ./scripts/eval
+	@missed=0; $(GO) run ./scripts/numbers || missed=1; \
+	$(GO) run ./scripts/eval; exit $$missed
 
 # The same data and program give the same bytes: git shows whether they did.
 train: ## the text model and its card anew, minutes (BREAKWATER_DATA=folder)
