@@ -31,6 +31,7 @@ type animation struct {
 	count  int                 // of cels
 	frames int                 // to give of them
 	size   image.Point
+	broken error // where counting ended before the file did: told after the frames
 
 	drawn, given int
 	canvas       *image.NRGBA
@@ -41,6 +42,9 @@ type animation struct {
 // next gives the next of the frames that are spread over the animation.
 func (a *animation) next() (image.Image, error) {
 	if a.given == min(a.frames, a.count) {
+		if a.broken != nil {
+			return nil, a.broken
+		}
 		return nil, errEnd
 	}
 	until := a.given

@@ -95,13 +95,48 @@ func TestFramesTorn(t *testing.T) {
 	data := animated(t)
 	hasher := new(picture.Hasher)
 	all, err := hasher.Frames(t.Context(), data[:len(data)*2/3], 6)
-	if err != nil || len(all) == 0 || len(all) > 5 {
+	if !errors.Is(err, picture.ErrDamaged) || len(all) == 0 || len(all) > 5 {
 		t.Errorf("behind whole frames: %d, %v", len(all), err)
+	}
+	whole := animated(t)
+	if last := len(whole) - 1; whole[last] != 0x3b {
+		t.Fatal("the file does not end with its trailer")
+	} else if all, err := hasher.Frames(t.Context(), whole[:last], 6); err != nil || len(all) == 0 {
+		t.Errorf("without the last byte, as many are: %d, %v", len(all), err)
 	}
 	data[len(data)/2-2] ^= 0xff
 	all, err = hasher.Frames(t.Context(), data, 6)
 	if err != nil && !errors.Is(err, picture.ErrDamaged) || len(all) == 0 {
 		t.Errorf("in the middle: %d, %v", len(all), err)
+	}
+}
+
+// A frame that does not lie on the canvas hides nothing: the frames before it
+// are given, and that there is more, however few are asked for.
+func TestFramesBehindABrokenOne(t *testing.T) {
+	gif := animated(t)
+	images := 0
+	for i := 0; i+10 < len(gif); i++ {
+		if gif[i] == 0x2c && gif[i-8] == 0x21 && gif[i-7] == 0xf9 { // behind its control block
+			if images++; images == 2 {
+				gif[i+2], gif[i+1] = 0xff, 0xff // its left edge
+				break
+			}
+		}
+	}
+	if images != 2 {
+		t.Fatalf("%d image blocks found", images)
+	}
+	webp := animatedWebP(t)
+	second := bytes.LastIndex(webp, []byte("ANMF"))
+	webp[second+8] = 0xff // its left edge
+	for name, data := range map[string][]byte{"GIF": gif, "WebP": webp} {
+		for _, n := range []int{2, 8} {
+			all, err := new(picture.Hasher).Frames(t.Context(), data, n)
+			if len(all) != 1 || !errors.Is(err, picture.ErrDamaged) {
+				t.Errorf("%s, %d frames: %d, %v; want one and that it is damaged", name, n, len(all), err)
+			}
+		}
 	}
 }
 

@@ -34,7 +34,10 @@ func (j *job) gif(n int) (*animation, error) {
 		count := gifBlocks{job: j, head: j.data[:head], rest: j.data[head:]}
 		for {
 			if _, err := count.cel(); err != nil {
-				break // what is broken behind is found when it is drawn
+				if !errors.Is(err, io.EOF) && len(count.rest) > 0 { // many files lack the last byte
+					a.broken = err
+				}
+				break
 			}
 			a.count++
 			if a.count%1024 == 0 {

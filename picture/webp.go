@@ -42,13 +42,13 @@ func (j *job) webp(n int) (*animation, error) {
 	}
 	a.count = 0
 	for counted := chunks; ; {
-		id, _, err := counted.next()
-		if err != nil {
-			break // what is broken behind is found when it is drawn
+		if _, err := j.webpCel(&counted); err != nil {
+			if len(counted.rest) >= 8 || errors.Is(err, errWebP) { // less is no chunk
+				a.broken = err
+			}
+			break
 		}
-		if id == "ANMF" {
-			a.count++
-		}
+		a.count++
 	}
 	a.count = max(a.count, 1)
 	a.cel = func() (cel, error) { return j.webpCel(&chunks) }

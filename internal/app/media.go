@@ -87,7 +87,7 @@ func (m *matcher) Match(ctx context.Context, item media.Item) (media.Known, erro
 		}
 		q = p.Query(true)
 		isImage := p.Type == "" || strings.HasPrefix(p.Type, "image/")
-		known.Unreadable = p.Unhashed != "" && isImage
+		known.Unreadable = (p.Unhashed != "" || p.Partial) && isImage
 		known.LowQuality = p.Unhashed == "" && p.Quality < hashlist.LeastQuality
 		if p.Unhashed != "" {
 			q.PDQ = item.PDQ // the platform may have read what we can't

@@ -27,6 +27,9 @@ type Picture struct {
 
 	// Unhashed says why there is no PDQ hash, "" where there is.
 	Unhashed string
+	// Partial says that a part of it, such as later frames of an animation,
+	// could not be looked at.
+	Partial bool
 }
 
 // Query looks for the picture: its PDQ hash only if its quality is enough, and
@@ -102,7 +105,7 @@ func (h *Hasher) decode(ctx context.Context, data []byte, p *Picture) error {
 	switch {
 	case len(frames) > 0: // a broken end does not undo what came before
 		p.take(frames)
-		return nil
+		p.Partial = err != nil
 	case errors.Is(err, picture.ErrFormat):
 		p.Unhashed = "it is not an image of a format that is decoded"
 	case errors.Is(err, picture.ErrLimit):
