@@ -70,6 +70,7 @@ type Effect struct {
 	Feature  string     `json:"feature,omitempty" doc:"restrict: which feature"`
 	Hours    int        `json:"hours,omitempty" doc:"label, restrict: how long; 0 is until lifted"`
 	To       string     `json:"to,omitempty" doc:"notify, report: whom"`
+	Waits    string     `json:"waits,omitempty" doc:"Why it is not carried out before a person has looked; absent: it is"`
 }
 
 // EffectKind says what follows.

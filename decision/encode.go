@@ -71,6 +71,7 @@ func appendEffect(b []byte, v *Effect) []byte {
 	b = appendOptional(b, "feature", v.Feature)
 	b = appendNumber(b, "hours", v.Hours)
 	b = appendOptional(b, "to", v.To)
+	b = appendOptional(b, "waits", v.Waits)
 	return append(b, '}')
 }
 
