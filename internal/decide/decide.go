@@ -24,7 +24,8 @@ import (
 	"github.com/breakwater-project/breakwater/internal/policy"
 )
 
-// Engine decides events. All fields but Observe, Metrics and Log are required;
+// Engine decides events. All fields but Restraint, Carriers, Observe, Metrics
+// and Log are required;
 // it is safe for concurrent use.
 type Engine struct {
 	Accounts *age.Accounts
@@ -33,6 +34,9 @@ type Engine struct {
 	Journal  *journal.Log
 	Contents *Contents
 	Vault    *Vault
+
+	Restraint Restraint                       // nil: no effect waits
+	Carriers  map[decision.EffectKind]Carrier // who carries out the effects that are not carried out here
 
 	Clock      *policy.Clock // what hour it is where somebody is
 	Youngest   event.Band    // the youngest band the operator admits: what unknown ages are taken for
@@ -97,6 +101,8 @@ type draft struct {
 	rules  *rules
 	result policy.Result
 	begun  time.Time
+
+	proposed *Proposed // what Restraint was asked; nil if it was not
 }
 
 // draft knows the ages, detects, and evaluates policy: everything but commit.
@@ -183,8 +189,10 @@ func (e *Engine) look(ctx context.Context, r *rules, ev *event.Event, in *policy
 func (e *Engine) commit(ctx context.Context, drafts []*draft) ([]BatchAnswer, error) {
 	entries := make([]*journal.Entry, len(drafts))
 	bySeq := make(map[int64]*draft, len(drafts))
+	var results []journal.Appended
+	defer func() { e.settle(ctx, drafts, results) }()
 	for i, d := range drafts {
-		entry, err := e.entry(d)
+		entry, err := e.entry(ctx, d)
 		if err != nil {
 			return nil, err
 		}
@@ -193,7 +201,8 @@ func (e *Engine) commit(ctx context.Context, drafts []*draft) ([]BatchAnswer, er
 	// The transaction is shared with other callers: one that hangs up must not
 	// end it for all.
 	shared := context.WithoutCancel(ctx)
-	results, err := e.Journal.Append(ctx, entries, func(tx *sql.Tx, fresh []*journal.Entry) error {
+	var err error
+	results, err = e.Journal.Append(ctx, entries, func(tx *sql.Tx, fresh []*journal.Entry) error {
 		for _, entry := range fresh {
 			if err := e.follow(shared, tx, entry, bySeq[entry.Seq]); err != nil {
 				return fmt.Errorf("decide: follow %s: %w", entry.Decision.ID, err)
@@ -212,13 +221,13 @@ func (e *Engine) commit(ctx context.Context, drafts []*draft) ([]BatchAnswer, er
 }
 
 // entry is the draft as the journal keeps it.
-func (e *Engine) entry(d *draft) (*journal.Entry, error) {
-	seq := e.Journal.NextSeq()
+func (e *Engine) entry(ctx context.Context, d *draft) (*journal.Entry, error) {
+	seq, now := e.Journal.NextSeq(), e.Now().UTC()
 	r := &d.result
 	dec := decision.Decision{
-		ID: journal.ID(seq), Event: d.event.ID, Type: d.event.Type, Time: e.Now().UTC(),
+		ID: journal.ID(seq), Event: d.event.ID, Type: d.event.Type, Time: now,
 		Outcome: r.Outcome, Bands: r.Bands, Members: r.Members,
-		Reasons: list(r.Reasons), Effects: list(r.Effects), Signals: list(d.input.Signals),
+		Reasons: list(r.Reasons), Effects: list(e.restrain(ctx, d, now)), Signals: list(d.input.Signals),
 		Notice: r.Notice, Degraded: list(r.Degraded),
 		Policy:        decision.Policy{Bundle: d.rules.bundle.Name(), Digest: d.rules.bundle.Digest()},
 		Jurisdictions: list(r.Jurisdictions),

@@ -12,8 +12,7 @@ import (
 )
 
 // follow carries out, in the decision's own transaction, what follows from it
-// here. Effects that are other features' to carry out stay in the journal,
-// which they read.
+// here, and has the effects of other features carried out by them.
 func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d *draft) error {
 	if entry.Content != "" && len(entry.Decision.Bands) > 0 {
 		if err := e.Contents.put(ctx, tx, entry); err != nil {
@@ -23,6 +22,9 @@ func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d
 	for i := range entry.Decision.Effects {
 		switch effect := &entry.Decision.Effects[i]; effect.Kind {
 		case decision.Label:
+			if effect.Waits != "" {
+				break
+			}
 			if err := e.applyLabel(ctx, tx, entry, effect); err != nil {
 				return err
 			}
@@ -31,6 +33,9 @@ func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d
 				return err
 			}
 		default: // others carry it out
+		}
+		if err := e.carry(ctx, tx, entry, d, &entry.Decision.Effects[i]); err != nil {
+			return err
 		}
 	}
 	return nil
