@@ -178,11 +178,11 @@ func (s *state) notice() *decision.Notice {
 	if speaks == nil {
 		return nil
 	}
-	n, country := speaks.rule.notice, s.in.Actor.Country
+	n, who := speaks.rule.notice, &s.actor
 	if n.Audience == "viewer" {
-		country = s.firstViewer(speaks).country
+		who = &s.firstViewer(speaks).person
 	}
-	return n.in(s.in.Language, country)
+	return n.in(s.in.Language, who)
 }
 
 // firstViewer is the first class for which the rule applied.

@@ -19,7 +19,7 @@ func (b *Bundle) sum() string {
 		Safeguards []Safeguard         `json:"safeguards"`
 		Lists      map[string][]string `json:"lists"`
 		Notices    map[string]*notice  `json:"notices"`
-		Resources  []resource          `json:"resources"`
+		Resources  []Resource          `json:"resources"`
 		Everywhere []string            `json:"everywhere"`
 	}{1, b.Rules(), safeguards, b.lists, b.notices, b.resources, b.everywhere})
 	if err != nil {

@@ -66,7 +66,7 @@ type loader struct {
 	lists      map[string][]string
 	notices    map[string]*notice
 	notes      []noticeSource
-	resources  []resource
+	resources  []Resource
 	rules      []*ruleSource
 	safeguards []*Safeguard
 	seen       map[string]position // by "<what> <name>"

@@ -19,57 +19,12 @@ type notice struct {
 	Topics   []string          `json:"topics,omitempty"`
 	First    bool              `json:"first,omitempty"` // goes before those of stricter rules
 	topics   []*yaml.Node
-	// help is the topics' resources by country, the local ones first; "" has
-	// those for anywhere.
-	help map[string][]decision.Resource
+	// help is the topics' resources by country, the local ones first, for
+	// whoever is of that tier; "" has those for anywhere.
+	help map[string][tiers][]decision.Resource
 }
 
-// resource is a place to turn to about a topic, in some countries or, with
-// "*", anywhere.
-type resource struct {
-	Topic     string   `json:"topic"`
-	Countries []string `json:"countries"`
-	decision.Resource
-}
-
-var (
-	languagePattern = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
-	urlPattern      = regexp.MustCompile(`^https://[^\s/]+(/\S*)?$`)
-	phonePattern    = regexp.MustCompile(`^[0-9+*#() -]{2,30}$`)
-)
-
-func (f *file) resource(n *yaml.Node) resource {
-	var r resource
-	f.fields(n, "topic, countries, name, url, phone", func(key string, v *yaml.Node) bool {
-		switch key {
-		case "topic":
-			r.Topic = f.matching(v, idPattern, "a topic, for example self_harm")
-		case "countries":
-			f.items(v, func(item *yaml.Node) { r.Countries = append(r.Countries, f.countryOrAny(item)) })
-		case "name":
-			r.Name = f.string(v)
-		case "url":
-			r.URL = f.matching(v, urlPattern, "an https address")
-		case "phone":
-			r.Phone = f.matching(v, phonePattern, "a telephone number")
-		default:
-			return false
-		}
-		return true
-	})
-	if n.Kind == yaml.MappingNode && (r.Topic == "" || len(r.Countries) == 0 || r.Name == "" || r.URL == "" && r.Phone == "") {
-		f.fault(n, "a resource needs topic, countries (\"*\" is anywhere), name, and url or phone")
-	}
-	return r
-}
-
-func (f *file) countryOrAny(n *yaml.Node) string {
-	code := f.string(n)
-	if code != "" && code != "*" && !isCountry(code) {
-		f.fault(n, "%q must be an ISO 3166-1 country, for example GB, or \"*\"", code)
-	}
-	return code
-}
+var languagePattern = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
 func (f *file) notice(id string, n *yaml.Node) *notice {
 	it := &notice{id: id}
@@ -125,8 +80,8 @@ func (f *file) translations(n *yaml.Node) map[string]string {
 }
 
 // link finds the notice's resources for every country.
-func (n *notice) link(resources []resource) {
-	n.help = map[string][]decision.Resource{"": n.pick(resources, "*")}
+func (n *notice) link(resources []Resource) {
+	n.help = map[string][tiers][]decision.Resource{"": n.pick(resources, "*")}
 	for _, r := range resources {
 		for _, country := range r.Countries {
 			if _, done := n.help[country]; done || country == "*" || !slices.Contains(n.Topics, r.Topic) {
@@ -137,30 +92,29 @@ func (n *notice) link(resources []resource) {
 	}
 }
 
-func (n *notice) pick(resources []resource, countries ...string) []decision.Resource {
-	picked := []decision.Resource{}
-	for _, country := range countries {
-		for _, topic := range n.Topics {
-			for _, r := range resources {
-				if r.Topic == topic && slices.Contains(r.Countries, country) && !slices.Contains(picked, r.Resource) {
-					picked = append(picked, r.Resource)
-				}
+// pick is what each tier is shown of those countries.
+func (n *notice) pick(resources []Resource, countries ...string) (picked [tiers][]decision.Resource) {
+	for t := range picked {
+		picked[t] = []decision.Resource{}
+		for r := range helping(resources, n.Topics, countries) {
+			if r.serves(tier(t)) && !slices.Contains(picked[t], r.Resource) {
+				picked[t] = append(picked[t], r.Resource)
 			}
 		}
 	}
 	return picked
 }
 
-// in is the notice for a person of that language and country.
-func (n *notice) in(language, country string) *decision.Notice {
+// in is the notice in that language for the person.
+func (n *notice) in(language string, p *person) *decision.Notice {
 	language = n.language(language)
-	help, ok := n.help[country]
+	help, ok := n.help[p.country]
 	if !ok {
 		help = n.help[""]
 	}
 	return &decision.Notice{
 		Audience: n.Audience, Language: language,
-		Title: n.Title[language], Body: n.Body[language], Resources: help,
+		Title: n.Title[language], Body: n.Body[language], Resources: help[tierOf(p.from, p.to)],
 	}
 }
 

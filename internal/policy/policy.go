@@ -27,7 +27,7 @@ type Bundle struct {
 	anyType    []*rule // for types that no rule names
 	lists      map[string][]string
 	notices    map[string]*notice
-	resources  []resource
+	resources  []Resource
 	safeguards []*safeguard // by id
 	everywhere []string
 	places     places
