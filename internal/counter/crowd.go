@@ -9,21 +9,27 @@ type crowd struct {
 	lag     uint32
 	// floor: recent has exactly the elements whose time is after it.
 	floor  uint32
-	recent []element // at most Exact, in no order
-	hours  []sketch  // by time
-	days   []sketch  // by time; only if more than hourly is held
-	memos  [4]memo   // what was read last
-	turn   uint8     // which memo goes next
+	recent []element   // at most Exact, in no order
+	hours  []sketch    // by time
+	days   []sketch    // by time; only if more than hourly is held
+	memos  [memos]memo // what was read last
+	turn   uint8       // which memo goes next
 }
 
-// memo is what the sketches of a span gave. Any change of a sketch ends it:
-// for one that has seen many elements, that is rare.
+// memo is what the sketches of a span gave. While a crowd is large it has their
+// union and is kept right; else a change of a sketch ends it.
 type memo struct {
 	unit, first, last uint32 // unit 0: none
 	count             float64
+	union             *union
 }
 
-const crowdBytes = 400 // of a crowd without its parts, in its shard's map
+const (
+	memos      = 2
+	crowdBytes = 400     // of a crowd without its parts, in its shard's map
+	unionBytes = 4 << 10 // of a union, about
+	unionWork  = 4 << 10 // from which work on it pays to keep one
+)
 
 func newCrowd(c *named, lag uint32) *crowd { return &crowd{counter: c, lag: lag} }
 
@@ -35,15 +41,11 @@ func (c *crowd) add(e element, now uint32) (grown int) {
 		return 0
 	}
 	before := c.bytes()
-	changed := false
-	if !expired(e.at(), min(hold, heldHourly), c.lag, now) {
-		changed = addTo(&c.hours, e, hour)
+	if !expired(e.at(), min(hold, heldHourly), c.lag, now) && addTo(&c.hours, e, hour) {
+		c.remember(e, hour)
 	}
-	if hold > heldHourly {
-		changed = addTo(&c.days, e, day) || changed
-	}
-	if changed {
-		c.memos = [4]memo{}
+	if hold > heldHourly && addTo(&c.days, e, day) {
+		c.remember(e, day)
 	}
 	if e.at() > c.floor {
 		c.put(e)
@@ -88,6 +90,22 @@ func addTo(sketches *[]sketch, e element, unit uint32) bool {
 	return (*sketches)[i].add(e.digest())
 }
 
+// remember makes the memos right after an element came into a sketch.
+func (c *crowd) remember(e element, unit uint32) {
+	for i := range c.memos {
+		m := &c.memos[i]
+		if at := e.at() / unit; m.unit != unit || at < m.first || at > m.last {
+			continue
+		}
+		if m.union == nil {
+			*m = memo{}
+			continue
+		}
+		m.union.add(e.digest())
+		m.count = m.union.estimate()
+	}
+}
+
 // count is the number of elements in (from, to]. Where that begins before the
 // floor it is an estimate, of whole hours or days.
 func (c *crowd) count(from, to uint32) float64 {
@@ -114,14 +132,21 @@ func (c *crowd) sketched(from, to uint32) float64 {
 			return had.count
 		}
 	}
-	var union [registers]uint8
+	var u union
+	work := 0
 	for i := range sketches {
 		if s := &sketches[i]; s.at >= m.first && s.at <= m.last {
-			s.into(union[:])
+			work += s.work()
+			s.into(&u)
 		}
 	}
-	m.count = estimate(union[:])
-	c.memos[c.turn%4] = m
+	u.tally()
+	m.count = u.estimate()
+	if work >= unionWork {
+		m.union = &union{}
+		*m.union = u
+	}
+	c.memos[c.turn%memos] = m
 	c.turn++
 	return m.count
 }
@@ -147,7 +172,7 @@ func (c *crowd) sweep(now uint32, forgotten map[uint32]struct{}) (removed int) {
 			}
 		}
 	}
-	c.memos = [4]memo{}
+	c.memos = [memos]memo{}
 	return before - len(c.recent)
 }
 
@@ -167,6 +192,11 @@ func (c *crowd) newest() uint32 {
 // bytes is what the crowd takes, about.
 func (c *crowd) bytes() int {
 	n := crowdBytes + elementSize*cap(c.recent)
+	for i := range c.memos {
+		if c.memos[i].union != nil {
+			n += unionBytes
+		}
+	}
 	for _, sketches := range [2][]sketch{c.hours, c.days} {
 		n += sketchBytes * (cap(sketches) - len(sketches))
 		for i := range sketches {

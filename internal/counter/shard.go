@@ -201,7 +201,13 @@ func within(i, home, j int) bool {
 // count answers a read.
 func (s *shard) count(digest uint64, from, to uint32) float64 {
 	if c := s.crowds[digest]; c != nil {
-		return c.count(from, to)
+		before := c.bytes()
+		n := c.count(from, to)
+		if grown := c.bytes() - before; grown != 0 { // it remembers more than before
+			s.bulk += grown
+			s.fit()
+		}
+		return n
 	}
 	if s.n == 0 {
 		return 0

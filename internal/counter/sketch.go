@@ -55,15 +55,18 @@ func (s *sketch) remove(e uint32) bool {
 	return found
 }
 
-// into adds what s has seen to the registers of a union.
-func (s *sketch) into(union []uint8) {
+// into adds what s has seen to a union.
+func (s *sketch) into(u *union) {
 	for _, e := range s.few {
-		raise(union, e)
+		raise(u.registers[:], e)
 	}
 	for i, rank := range s.dense {
-		union[i] = max(union[i], rank)
+		u.registers[i] = max(u.registers[i], rank)
 	}
 }
+
+// work is how much into has to do.
+func (s *sketch) work() int { return len(s.few) + len(s.dense) }
 
 // bytes is what s takes, about.
 func (s *sketch) bytes() int { return sketchBytes + 4*cap(s.few) + cap(s.dense) }
@@ -80,20 +83,39 @@ func raise(to []uint8, e uint32) bool {
 	return true
 }
 
-// estimate is how many different elements the registers have seen, by the
-// estimator of Ertl (2017, algorithm 6), which needs no correction for small
-// or large numbers.
-func estimate(union []uint8) float64 {
-	var ranks [maxRank + 1]int
-	for _, r := range union {
-		ranks[min(r, maxRank)]++
+// A union is what several sketches have seen together.
+type union struct {
+	registers [registers]uint8
+	ranks     [maxRank + 1]int // how many registers have which rank
+}
+
+// tally sets the ranks.
+func (u *union) tally() {
+	u.ranks = [maxRank + 1]int{}
+	for _, r := range u.registers {
+		u.ranks[min(r, maxRank)]++
 	}
+}
+
+// add adds one element and keeps the ranks right.
+func (u *union) add(e uint32) {
+	had := u.registers[e>>rest]
+	if raise(u.registers[:], e) {
+		u.ranks[had]--
+		u.ranks[u.registers[e>>rest]]++
+	}
+}
+
+// estimate is how many different elements the union has seen, by the estimator
+// of Ertl (2017, algorithm 6), which needs no correction for small or large
+// numbers.
+func (u *union) estimate() float64 {
 	const m = registers
-	z := m * tau(1-float64(ranks[maxRank])/m)
+	z := m * tau(1-float64(u.ranks[maxRank])/m)
 	for k := rest; k >= 1; k-- {
-		z = (z + float64(ranks[k])) / 2
+		z = (z + float64(u.ranks[k])) / 2
 	}
-	z += m * sigma(float64(ranks[0])/m)
+	z += m * sigma(float64(u.ranks[0])/m)
 	return m * m / (2 * math.Ln2) / z
 }
 
