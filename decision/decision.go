@@ -105,6 +105,9 @@ type Signal struct {
 	Score    float64 `json:"score" minimum:"0" maximum:"1"`
 	Detector string  `json:"detector" doc:"Name and version"`
 	Matches  []Match `json:"matches,omitempty" nullable:"false" doc:"Media and links: the known entries that it stands on"`
+	// Evidence says in plain sentences what a conversation signal stands on. It
+	// quotes nothing and names nobody.
+	Evidence []string `json:"evidence,omitempty" nullable:"false" doc:"Conversations: what it stands on, in sentences for a reviewer; no quotes, no names"`
 }
 
 // Match is an entry of a bank of known hashes that a medium or link matched.

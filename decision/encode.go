@@ -85,6 +85,9 @@ func appendSignal(b []byte, v *Signal) []byte {
 	if len(v.Matches) > 0 {
 		b = appendList(append(b, `,"matches":`...), v.Matches, appendMatch)
 	}
+	if len(v.Evidence) > 0 {
+		b = appendTexts(append(b, `,"evidence":`...), v.Evidence)
+	}
 	return append(b, '}')
 }
 
