@@ -212,6 +212,9 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	if err := a.addOwnImage(ctx); err != nil {
 		return err
 	}
+	if err := a.addSupport(); err != nil {
+		return err
+	}
 	if err := a.openAssurance(ctx); err != nil {
 		return err
 	}

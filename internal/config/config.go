@@ -112,6 +112,10 @@ type Config struct {
 		Live bool `yaml:"live" default:"false" doc:"the live page keeps recent texts in memory, to show them"`
 	} `yaml:"console"`
 
+	Support struct {
+		Leave string `yaml:"leave" default:"https://www.wikipedia.org/" doc:"where people are taken who leave a help page in a hurry: a page that tells nothing"`
+	} `yaml:"support"`
+
 	Tokens struct {
 		Issuer string   `yaml:"issuer" doc:"host by which age tokens name this server as their issuer, for example age.example.org"`
 		Issue  []string `yaml:"issue" doc:"what age tokens are issued here, for example [over-18.strict, over-16.strict]; empty issues none"`

@@ -154,3 +154,16 @@ func (b *Bundle) Help(topics []string, country, language string, from, to int) [
 	}
 	return help
 }
+
+// HelpCountries lists, sorted, the countries that have help of their own about
+// the topics.
+func (b *Bundle) HelpCountries(topics []string) []string {
+	var countries []string
+	for _, r := range b.resources {
+		if slices.Contains(topics, r.Topic) {
+			countries = append(countries, r.Countries...)
+		}
+	}
+	slices.Sort(countries)
+	return slices.DeleteFunc(slices.Compact(countries), func(c string) bool { return c == "*" })
+}
