@@ -71,7 +71,7 @@ const (
 	// in the past, for events that come late.
 	Late = time.Hour
 	// MaxCounters is how many counters a store may know.
-	MaxCounters = 1 << 16
+	MaxCounters = 1<<16 - 1
 	// Sweep is how long it takes until what has expired is gone.
 	Sweep = 10 * time.Minute
 )

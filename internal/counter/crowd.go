@@ -41,10 +41,10 @@ func (c *crowd) add(e element, now uint32) (grown int) {
 		return 0
 	}
 	before := c.bytes()
-	if !expired(e.at(), min(hold, heldHourly), c.lag, now) && addTo(&c.hours, e, hour) {
+	if !expired(e.at(), min(hold, heldHourly), c.lag, now) && addTo(&c.hours, e, hour, c.over(min(hold, heldHourly), hour, now)) {
 		c.remember(e, hour)
 	}
-	if hold > heldHourly && addTo(&c.days, e, day) {
+	if hold > heldHourly && addTo(&c.days, e, day, c.over(hold, day, now)) {
 		c.remember(e, day)
 	}
 	if e.at() > c.floor {
@@ -81,10 +81,20 @@ func (c *crowd) raise() {
 	c.recent = slices.DeleteFunc(c.recent, func(e element) bool { return e.at() <= c.floor })
 }
 
-func addTo(sketches *[]sketch, e element, unit uint32) bool {
+// over tells which sketches have expired.
+func (c *crowd) over(hold, unit, now uint32) func(sketch) bool {
+	return func(s sketch) bool { return expired(s.at*unit+unit-1, hold, c.lag, now) }
+}
+
+// addTo adds e to the sketch of its time, and reports whether that changed it.
+// Before a new sketch what is over goes.
+func addTo(sketches *[]sketch, e element, unit uint32, over func(sketch) bool) bool {
 	at := e.at() / unit
-	i, found := slices.BinarySearchFunc(*sketches, at, func(s sketch, at uint32) int { return int(s.at) - int(at) })
+	by := func(s sketch, at uint32) int { return int(s.at) - int(at) }
+	i, found := slices.BinarySearchFunc(*sketches, at, by)
 	if !found {
+		*sketches = slices.DeleteFunc(*sketches, over)
+		i, _ = slices.BinarySearchFunc(*sketches, at, by)
 		*sketches = slices.Insert(*sketches, i, sketch{at: at})
 	}
 	return (*sketches)[i].add(e.digest())
@@ -151,21 +161,18 @@ func (c *crowd) sketched(from, to uint32) float64 {
 	return m.count
 }
 
-// sweep removes what has expired and what is forgotten, and reports how many
-// elements that were known one by one.
-func (c *crowd) sweep(now uint32, forgotten map[uint32]struct{}) (removed int) {
+// sweep removes what has expired and what is gone by its digest, and reports
+// how many elements of the newest that were.
+func (c *crowd) sweep(now uint32, gone map[uint32]struct{}) (removed int) {
 	hold := c.counter.hold.Load()
 	before := len(c.recent)
 	c.recent = slices.DeleteFunc(c.recent, func(e element) bool {
-		_, gone := forgotten[e.digest()]
-		return gone || expired(e.at(), hold, c.lag, now)
+		_, forgotten := gone[e.digest()]
+		return forgotten || expired(e.at(), hold, c.lag, now)
 	})
-	over := func(hold, unit uint32) func(sketch) bool {
-		return func(s sketch) bool { return expired(s.at*unit+unit-1, hold, c.lag, now) }
-	}
-	c.hours = slices.DeleteFunc(c.hours, over(min(hold, heldHourly), hour))
-	c.days = slices.DeleteFunc(c.days, over(hold, day))
-	for e := range forgotten {
+	c.hours = slices.DeleteFunc(c.hours, c.over(min(hold, heldHourly), hour, now))
+	c.days = slices.DeleteFunc(c.days, c.over(hold, day, now))
+	for e := range gone {
 		for _, sketches := range [2][]sketch{c.hours, c.days} {
 			for i := range sketches {
 				sketches[i].remove(e)

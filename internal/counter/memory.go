@@ -21,8 +21,15 @@ type Memory struct {
 	shards   []shard
 	names    names
 
+	common int          // bytes that shards may borrow beyond their own, for crowds
+	lent   atomic.Int64 // of these
+
 	mu        sync.Mutex
-	forgotten map[uint32]struct{} // elements that the next sweep removes
+	forgotten map[uint32]int // elements that a sweep is to remove, and when they came
+	forgets   int            // how many came, ever
+
+	saving sync.Mutex // one Save at a time
+	noting sync.Mutex // over the file of those who were forgotten
 
 	evicted, expired atomic.Uint64
 	stop             chan struct{}
@@ -34,6 +41,7 @@ type Memory struct {
 type MemoryOptions struct {
 	Secret Secret
 	Bytes  int64            // at most so many; at that the oldest counts go; 2 GiB unless set
+	Path   string           // file of Save and Load
 	Now    func() time.Time // time.Now unless set
 }
 
@@ -60,10 +68,11 @@ func OpenMemory(o MemoryOptions) (*Memory, error) {
 	m := &Memory{
 		o: o, owners: o.Secret.derive("owner"), elements: o.Secret.derive("element"),
 		shards: make([]shard, min(1<<(bits.Len64(uint64(o.Bytes/shardBytes))-1), mostShards)),
-		stop:   make(chan struct{}), forgotten: map[uint32]struct{}{},
+		stop:   make(chan struct{}), forgotten: map[uint32]int{},
 	}
+	m.common = int(o.Bytes / 8)
 	for i := range m.shards {
-		m.shards[i].m, m.shards[i].budget = m, int(o.Bytes)/len(m.shards)
+		m.shards[i].m, m.shards[i].budget = m, (int(o.Bytes)-m.common)/len(m.shards)
 	}
 	m.stopped.Go(m.sweepForever)
 	return m, nil
@@ -88,6 +97,7 @@ func (s *shard) empty() {
 	free(s.arena)
 	s.slots, s.arena, s.crowds = nil, nil, nil
 	s.n, s.used, s.dead, s.bulk, s.hand = 0, 0, 0, 0, 0
+	s.settle()
 }
 
 // Count implements Store.
@@ -163,19 +173,34 @@ func (m *Memory) shard(digest uint64) *shard {
 
 func (m *Memory) counter(id uint16) *named { return m.names.list()[id] }
 
-// Forget implements Store.
+// Forget implements Store. With a Path it is written down before it returns, so
+// that an older snapshot brings nothing back.
 func (m *Memory) Forget(_ context.Context, owner string) error {
+	var digests []uint64
 	for _, c := range m.names.list() {
-		digest := c.key.digest(owner)
-		s := m.shard(digest)
-		s.mu.Lock()
-		s.forget(digest)
-		s.mu.Unlock()
+		digests = append(digests, c.key.digest(owner))
+		m.forgetCount(digests[len(digests)-1])
 	}
+	element := uint32(m.elements.digest(owner))
+	m.forgetElement(element)
+	if m.o.Path == "" {
+		return nil
+	}
+	return m.note(append(digests, uint64(element)))
+}
+
+func (m *Memory) forgetCount(digest uint64) {
+	s := m.shard(digest)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(digest)
+}
+
+func (m *Memory) forgetElement(digest uint32) {
 	m.mu.Lock()
-	m.forgotten[uint32(m.elements.digest(owner))] = struct{}{}
-	m.mu.Unlock()
-	return nil
+	defer m.mu.Unlock()
+	m.forgets++
+	m.forgotten[digest] = m.forgets
 }
 
 func (s *shard) forget(digest uint64) {
@@ -194,43 +219,58 @@ func (s *shard) forget(digest uint64) {
 func (m *Memory) sweepForever() {
 	ticker := time.NewTicker(Sweep / time.Duration(len(m.shards)))
 	defer ticker.Stop()
-	var forgotten map[uint32]struct{}
-	for i := 0; ; i = (i + 1) % len(m.shards) {
-		select {
-		case <-m.stop:
-			return
-		case <-ticker.C:
+	for {
+		gone, forgets := m.toForget()
+		for i := range m.shards {
+			select {
+			case <-m.stop:
+				return
+			case <-ticker.C:
+			}
+			m.sweepShard(i, gone)
 		}
-		if i == 0 {
-			forgotten = m.toForget()
-		}
-		m.sweepShard(i, forgotten)
+		m.forgot(forgets)
 	}
 }
 
 // sweep sweeps all at once.
 func (m *Memory) sweep() {
-	forgotten := m.toForget()
+	gone, forgets := m.toForget()
 	for i := range m.shards {
-		m.sweepShard(i, forgotten)
+		m.sweepShard(i, gone)
 	}
+	m.forgot(forgets)
 }
 
-func (m *Memory) sweepShard(i int, forgotten map[uint32]struct{}) {
+func (m *Memory) sweepShard(i int, gone map[uint32]struct{}) {
 	s, now := &m.shards[i], uint32(m.o.Now().Unix())
 	for at := 0; at >= 0; {
 		s.mu.Lock()
-		at = s.sweep(at, now, forgotten)
+		at = s.sweep(at, now, gone)
 		s.mu.Unlock()
 	}
 }
 
-func (m *Memory) toForget() map[uint32]struct{} {
+// toForget is the elements to remove, and a number for forgot.
+func (m *Memory) toForget() (map[uint32]struct{}, int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	forgotten := m.forgotten
-	m.forgotten = map[uint32]struct{}{}
-	return forgotten
+	gone := make(map[uint32]struct{}, len(m.forgotten))
+	for e := range m.forgotten {
+		gone[e] = struct{}{}
+	}
+	return gone, m.forgets
+}
+
+// forgot ends what toForget began.
+func (m *Memory) forgot(forgets int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for e, came := range m.forgotten {
+		if came <= forgets {
+			delete(m.forgotten, e)
+		}
+	}
 }
 
 // Stats are what a Memory has.

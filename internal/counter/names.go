@@ -16,6 +16,8 @@ type named struct {
 	hold atomic.Uint32 // seconds; as the last add said
 }
 
+const maxName = 256
+
 // names are the counters that a Memory knows. Looking one up takes no lock.
 type names struct {
 	mu  sync.Mutex
@@ -66,6 +68,9 @@ func (n *names) add(name string, hold uint32, owners sip) (*named, error) {
 			return c, nil // another was first
 		}
 		next = known{byName: maps.Clone(all.byName), byID: slices.Clone(all.byID)}
+	}
+	if len(name) > maxName {
+		return nil, fmt.Errorf("counter: a counter's name has more than %d bytes", maxName)
 	}
 	if len(next.byID) == MaxCounters {
 		return nil, fmt.Errorf("counter: more than %d counters", MaxCounters)

@@ -48,20 +48,35 @@ func (s *shard) place(upper, at uint32) {
 	}
 }
 
-// fit keeps the shard to its budget: the oldest go.
+// allowed is how many bytes the shard may take: its budget, what it has
+// borrowed beyond that, and what no shard has borrowed yet.
+func (s *shard) allowed() int {
+	return s.budget + s.borrowed + s.m.common - int(s.m.lent.Load())
+}
+
+// fit keeps the shard to what it may take: the oldest go.
 func (s *shard) fit() {
-	if s.bytes() > s.budget {
+	if s.bytes() > s.allowed() {
 		s.makeRoom(0)
+	}
+	s.settle()
+}
+
+// settle makes what the shard has borrowed right.
+func (s *shard) settle() {
+	if over := max(s.bytes()-s.budget, 0); over != s.borrowed {
+		s.m.lent.Add(int64(over - s.borrowed))
+		s.borrowed = over
 	}
 }
 
 // makeRoom makes the arena anew: without what is dead, and with room for size
-// bytes more and, so that it need not be done again soon, for some beyond.
-// What does not fit into the budget goes, the oldest first.
+// bytes more and, so that it need not be done again soon, for some beyond. What
+// does not fit into what the shard may take goes, the oldest first.
 func (s *shard) makeRoom(size int) {
 	spare := func(part int) int { return s.live() + size + s.live()/part + pageSize }
 	want := spare(8)
-	most := func() int { return (s.budget - len(s.slots) - s.bulk) &^ (pageSize - 1) }
+	most := func() int { return (s.allowed() - len(s.slots) - s.bulk) &^ (pageSize - 1) }
 	if want > most() {
 		for spare(32) > most() && s.evict() {
 		}
@@ -87,6 +102,7 @@ func (s *shard) makeRoom(size int) {
 	}
 	s.used, s.dead = used, 0
 	free(old)
+	s.settle()
 }
 
 // evict removes a count that was not added to for long: the oldest of the next
@@ -141,11 +157,12 @@ func (s *shard) evictCrowd() bool {
 func (s *shard) drop(digest uint64) {
 	s.bulk -= s.crowds[digest].bytes()
 	delete(s.crowds, digest)
+	s.settle()
 }
 
-// sweep removes what has expired or is forgotten from the next slots, and says
-// where to go on; -1 is at the end, where the crowds are seen to as well.
-func (s *shard) sweep(from int, now uint32, forgotten map[uint32]struct{}) int {
+// sweep removes what has expired or is gone by its digest from the next slots,
+// and says where to go on; -1 is at the end, where the crowds are seen to too.
+func (s *shard) sweep(from int, now uint32, gone map[uint32]struct{}) int {
 	const step = 1024
 	i := from
 	for seen := 0; i < s.capacity(); seen++ {
@@ -159,27 +176,28 @@ func (s *shard) sweep(from int, now uint32, forgotten map[uint32]struct{}) int {
 		}
 		r := s.at(place)
 		hold, lag := s.m.counter(r.counter()).hold.Load(), r.lag()
-		gone := r.keep(func(e element) bool {
-			_, gone := forgotten[e.digest()]
-			return !gone && !expired(e.at(), hold, lag, now)
+		removed := r.keep(func(e element) bool {
+			_, forgotten := gone[e.digest()]
+			return !forgotten && !expired(e.at(), hold, lag, now)
 		})
-		s.m.expired.Add(uint64(gone))
+		s.m.expired.Add(uint64(removed))
 		if r.len() > 0 {
 			i++
 			continue
 		}
 		s.remove(i, r) // another may be at i now
 	}
-	s.sweepCrowds(now, forgotten)
+	s.sweepCrowds(now, gone)
 	s.shrink()
 	return -1
 }
 
-func (s *shard) sweepCrowds(now uint32, forgotten map[uint32]struct{}) {
+func (s *shard) sweepCrowds(now uint32, gone map[uint32]struct{}) {
 	for digest, c := range s.crowds {
 		before := c.bytes()
-		s.m.expired.Add(uint64(c.sweep(now, forgotten)))
+		s.m.expired.Add(uint64(c.sweep(now, gone)))
 		s.bulk += c.bytes() - before
+		s.settle()
 		if !c.exact(now) {
 			continue
 		}
@@ -205,6 +223,10 @@ func (s *shard) restore(digest uint64, c *named, lag uint32, elements []element)
 
 // shrink gives memory back that so many counts don't need.
 func (s *shard) shrink() {
+	if s.n == 0 && len(s.crowds) == 0 {
+		s.empty()
+		return
+	}
 	if s.capacity() > firstSlots && 3*s.n < s.capacity() {
 		s.rehash(max(firstSlots, s.n+s.n/2))
 	}

@@ -14,7 +14,9 @@ import (
 type shard struct {
 	mu     sync.Mutex
 	m      *Memory
-	budget int // bytes that the shard may take
+	budget int // bytes that are the shard's own
+
+	borrowed int // bytes beyond the budget
 
 	slots []byte
 	n     int // records
@@ -188,6 +190,7 @@ func (s *shard) hold(digest uint64, c *crowd) {
 	}
 	s.crowds[digest] = c
 	s.bulk += c.bytes()
+	s.fit()
 }
 
 // within reports whether home is after i and not after j, going round.
