@@ -65,7 +65,7 @@ func NewWith(banks *term.Banks, m *model.Model) (*Detector, error) {
 	}
 	for l := range d.trust { // the model knows what its own banks are worth; an operator's count in full
 		d.trust[l] = 1
-		if m.Banks() == terms.Digest() {
+		if m.Banks() == terms.DigestOf(model.ReadsTerm) {
 			d.trust[l] = m.Trust(Label(l))
 		}
 	}
@@ -87,7 +87,11 @@ func (d *Detector) Model() string { return d.model.Version() }
 // Names lists, sorted, what text can be scored for. A bank may add names of its
 // operator's own; a name that no bank counts for always scores 0.
 func Names() []string {
-	names := []string{"text.age_probe", "text.contact_move", "text.meeting", "text.secrecy"}
+	names := []string{
+		"text.affection", "text.age_probe", "text.contact_move", "text.deadline", "text.exclusion", "text.gift",
+		"text.image_request", "text.isolation", "text.location_demand", "text.meeting", "text.monitoring",
+		"text.payment_demand", "text.recruitment", "text.secrecy", "text.share_threat",
+	}
 	for _, l := range Labels() {
 		names = append(names, l.Signal())
 	}

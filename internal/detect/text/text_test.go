@@ -8,6 +8,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/detect/detecttest"
+	"github.com/breakwater-project/breakwater/internal/detect/text/model"
 	"github.com/breakwater-project/breakwater/internal/detect/text/term"
 )
 
@@ -52,8 +53,8 @@ func TestContract(t *testing.T) {
 // are shipped with it; otherwise `make train`.
 func TestModelBesideItsBanks(t *testing.T) {
 	d := shipped(t)
-	if d.model.Banks() != d.terms.Digest() {
-		t.Errorf("the model was trained beside the banks %s, shipped are %s: make train", d.model.Banks(), d.terms.Digest())
+	if shipped := d.terms.DigestOf(model.ReadsTerm); d.model.Banks() != shipped {
+		t.Errorf("the model was trained beside the banks %s, shipped are %s: make train", d.model.Banks(), shipped)
 	}
 }
 

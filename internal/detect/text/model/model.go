@@ -281,6 +281,10 @@ func exp(x float32) float32 {
 	return p * math.Float32frombits(uint32(127+int32(whole))<<23)
 }
 
+// ReadsTerm reports whether a signal of the term banks is an input of the model. Banks of
+// other signals may change and leave the model as it is.
+func ReadsTerm(signal string) bool { return TermIndex(signal) >= 0 }
+
 // TermIndex is the place in Terms of a signal of the term banks; -1 where it has none.
 func TermIndex(signal string) int {
 	if l, ok := ParseLabel(signal); ok {

@@ -23,6 +23,28 @@ type Banks struct {
 
 	lists map[string]map[string][]string // language → list name → items
 	banks []bank
+	files []file
+}
+
+// A file of banks, as it was read.
+type file struct {
+	name    string
+	data    []byte
+	context bool     // it has lists
+	signals []string // that its banks count for
+}
+
+// DigestOf names the content of the files that matter to who reads only signals for
+// which reads is true: those that count for one, and those that have lists.
+func (b *Banks) DigestOf(reads func(signal string) bool) string {
+	sum := sha256.New()
+	for _, f := range b.files {
+		if f.context || slices.ContainsFunc(f.signals, reads) {
+			fmt.Fprintf(sum, "%s %d\n", f.name, len(f.data))
+			sum.Write(f.data)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
 // A bank is a set of entries for one signal in one language.
@@ -87,21 +109,19 @@ func Load(fsys fs.FS) (*Banks, error) {
 		return nil, fmt.Errorf("text: list banks: %w", err)
 	}
 	b := &Banks{lists: make(map[string]map[string][]string)}
-	sum := sha256.New()
 	r := &reader{banks: b}
 	for _, name := range names {
 		data, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			return nil, fmt.Errorf("text: read bank: %w", err)
 		}
-		fmt.Fprintf(sum, "%s %d\n", name, len(data))
-		sum.Write(data)
+		b.files = append(b.files, file{name: name, data: data})
 		r.file(name, data)
 	}
 	if err := errors.Join(r.errs...); err != nil {
 		return nil, err
 	}
-	b.Digest = hex.EncodeToString(sum.Sum(nil))[:12]
+	b.Digest = b.DigestOf(func(string) bool { return true })
 	return b, nil
 }
 
@@ -180,6 +200,7 @@ func (r *reader) only(fields map[string]*yaml.Node, allowed ...string) {
 // context reads the lists of one language.
 func (r *reader) context(fields map[string]*yaml.Node) {
 	r.only(fields, "context", "lists")
+	r.current().context = true
 	language := r.text(fields["context"])
 	lists := r.banks.lists[language]
 	if lists == nil {
@@ -203,6 +224,8 @@ func (r *reader) context(fields map[string]*yaml.Node) {
 	}
 }
 
+func (r *reader) current() *file { return &r.banks.files[len(r.banks.files)-1] }
+
 func (r *reader) bank(fields map[string]*yaml.Node) {
 	r.only(fields, "bank", "signal", "language", "match", "gap", "score", "always", "also", "kind", "entries")
 	b := bank{name: r.text(fields["bank"])}
@@ -224,6 +247,11 @@ func (r *reader) bank(fields map[string]*yaml.Node) {
 		for _, item := range n.Content {
 			b.entries = append(b.entries, r.entry(item, defaults))
 		}
+	}
+	f := r.current()
+	f.signals = append(f.signals, b.signal)
+	for i := range b.entries {
+		f.signals = append(f.signals, b.entries[i].also...)
 	}
 	r.banks.banks = append(r.banks.banks, b)
 }

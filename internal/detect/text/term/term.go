@@ -18,7 +18,7 @@ import (
 // A Finder finds the terms of banks. It is safe for concurrent use.
 type Finder struct {
 	automaton *automaton
-	digest    string
+	banks     *Banks
 }
 
 // New compiles banks, whose terms are normalised by n. The error joins one error for
@@ -28,11 +28,14 @@ func New(banks *Banks, n *normal.Normaliser) (*Finder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Finder{automaton: a, digest: banks.Digest}, nil
+	return &Finder{automaton: a, banks: banks}, nil
 }
 
 // Digest names the content of the banks.
-func (f *Finder) Digest() string { return f.digest }
+func (f *Finder) Digest() string { return f.banks.Digest }
+
+// DigestOf is the banks' own.
+func (f *Finder) DigestOf(reads func(signal string) bool) string { return f.banks.DigestOf(reads) }
 
 // Signals lists the signals that some bank counts for, sorted. The caller must not
 // change it.

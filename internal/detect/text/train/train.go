@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options) (*model.Trained, error) {
 		features[i] = all.features[k]
 	}
 	t := quantise(second, features)
-	t.Lexicon, t.Banks = c.reader.lexicon, c.reader.terms.Digest()
+	t.Lexicon, t.Banks = c.reader.lexicon, c.reader.terms.DigestOf(model.ReadsTerm)
 	return t, c.calibrate(ctx, t)
 }
 
