@@ -17,9 +17,9 @@ import (
 
 // both compiles one condition twice: to closures (nil if it is not simple) and
 // for CEL's interpreter.
-func both(t testing.TB, lists map[string][]string, condition string) (in *inputs, quick, reference func(*state) tri) {
+func both(t testing.TB, lists map[string][]string, counters map[string]*counterSource, condition string) (in *inputs, quick, reference func(*state) tri) {
 	t.Helper()
-	l := &loader{lists: lists}
+	l := &loader{lists: lists, countersByName: counters}
 	in = newInputs()
 	lang, err := l.newLanguage(in)
 	if err != nil {
@@ -68,14 +68,21 @@ func randomInput(r *rand.Rand, in *inputs) Input {
 		Type: pick(r, event.MessageSend, event.ContentCreate, event.SearchQuery), Scope: pick(r, event.Direct, event.Public, ""),
 		Time: time.Unix(int64(r.IntN(2e9)), 0), Surface: pick(r, event.SurfaceDM, event.SurfaceFeed),
 		Private: r.IntN(2) == 0, Reply: r.IntN(2) == 0, Actor: randomSubject(r), Protective: event.Band10to12,
-		Content:    Content{Length: r.IntN(3), Images: r.IntN(3), Videos: r.IntN(3), Links: r.IntN(3), Language: pick(r, "", "en", "de")},
-		Counts:     map[string]float64{},
+		Content: Content{Length: r.IntN(3), Images: r.IntN(3), Videos: r.IntN(3), Links: r.IntN(3), Language: pick(r, "", "en", "de")},
+		Counts:  map[string]float64{}, Conversation: pick(r, "", "0123456789abcdef"),
 		Attributes: map[string]any{},
 	}
 	for range r.IntN(3) {
-		input.Members = append(input.Members, Member{
-			ID: fmt.Sprint(r.IntN(99)), Subject: randomSubject(r), Connected: r.IntN(2) == 0, Mutuals: r.IntN(4),
-		})
+		m := Member{
+			ID: fmt.Sprint(r.IntN(99)), Subject: randomSubject(r), Connected: r.IntN(2) == 0, Mutuals: r.IntN(4), Blocked: r.IntN(4) == 0,
+			Counts: map[string]float64{},
+		}
+		for _, key := range in.tallies.names {
+			if r.IntN(3) > 0 {
+				m.Counts[key] = float64(r.IntN(6))
+			}
+		}
+		input.Members = append(input.Members, m)
 	}
 	for _, name := range in.signals.names {
 		switch r.IntN(4) {
@@ -106,6 +113,9 @@ func randomInput(r *rand.Rand, in *inputs) Input {
 		}
 	}
 	if r.IntN(4) == 0 {
+		input.Missing = append(input.Missing, Missing{Input: "blocked:viewer"})
+	}
+	if r.IntN(4) == 0 {
 		input.Missing = append(input.Missing, Missing{Input: "label:" + pick(r, "actor", "content")})
 	}
 	return input
@@ -134,7 +144,7 @@ type grammar struct{ *rand.Rand }
 func (g grammar) bool(depth int) string {
 	if depth == 0 {
 		return pick(g.Rand, "true", "false", "viewer.minor", "actor.adult", "viewer.connected", "event.private",
-			`label(actor, "trusted")`, `label(content, "x")`, `has_attr("a")`, "content.text_present", "viewer.proven_adult")
+			`label(actor, "trusted")`, `label(content, "x")`, `has_attr("a")`, "content.text_present", "viewer.proven_adult", "viewer.blocked")
 	}
 	switch g.IntN(11) {
 	case 0:
@@ -169,7 +179,8 @@ func (g grammar) int(depth int) string {
 }
 
 func (g grammar) double() string {
-	return pick(g.Rand, "0.5", "0.8", "-1.5", "1e300", `signal("text.insult")`, `signal("text.hate")`, `count("dm.sent", actor, "24h")`)
+	return pick(g.Rand, "0.5", "0.8", "-1.5", "1e300", `signal("text.insult")`, `signal("text.hate")`, `count("dm.sent", actor, "24h")`,
+		`count("dm.pair", pair, "24h")`, `count("received", viewer, "1h")`, `count("thread", conversation, "7d")`)
 }
 
 func (g grammar) string() string {
@@ -181,13 +192,20 @@ var testLists = map[string][]string{
 	"long":  {"a", "b", "c", "d", "e", "f", "g", "h", "18+", "en", "GB", "direct"},
 }
 
+func testCounters() map[string]*counterSource {
+	return map[string]*counterSource{
+		"dm.sent": {Counter: Counter{Of: OfActor}}, "dm.pair": {Counter: Counter{Of: OfPair}},
+		"received": {Counter: Counter{Of: OfViewer}}, "thread": {Counter: Counter{Of: OfConversation}},
+	}
+}
+
 func TestFastAgreesWithCEL(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	g := grammar{r}
 	compiled := 0
 	for i := range 1500 {
 		condition := g.bool(i % 4)
-		in, quick, reference := both(t, testLists, condition)
+		in, quick, reference := both(t, testLists, testCounters(), condition)
 		if in == nil {
 			t.Fatalf("does not compile: %s", condition)
 		}
@@ -209,10 +227,14 @@ func TestShippedConditionsAgreeWithCEL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	counters := map[string]*counterSource{}
+	for _, c := range b.declared() {
+		counters[c.Name] = &counterSource{Counter: c}
+	}
 	r := rand.New(rand.NewPCG(5, 6))
 	quickly, all := 0, 0
 	for _, rule := range b.Rules() {
-		in, quick, reference := both(t, b.lists, rule.When)
+		in, quick, reference := both(t, b.lists, counters, rule.When)
 		if in == nil {
 			t.Fatalf("%s does not compile alone", rule.ID)
 		}
@@ -238,7 +260,7 @@ func FuzzFastAgreesWithCEL(f *testing.F) {
 	f.Add(`[1, 2].exists(x, x == viewer.mutuals)`, uint64(1))
 	f.Add(`attr("a") == "x" || attr("b").size() > 2`, uint64(1))
 	f.Fuzz(func(t *testing.T, condition string, seed uint64) {
-		in, quick, reference := both(t, testLists, condition)
+		in, quick, reference := both(t, testLists, testCounters(), condition)
 		if quick == nil {
 			if in != nil {
 				r := rand.New(rand.NewPCG(seed, 1))

@@ -8,19 +8,17 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
-
-	"github.com/breakwater-project/breakwater/decision"
 )
 
 // lint refuses conditions that doubt about an age would turn off: for a person
 // of unknown age `!viewer.minor` is false, so a rule that relies on it spares
 // exactly those it should protect. It follows each variable's drift under
 // doubt through the expression; what only allows or informs may do as it likes.
-func (lang *language) lint(r *ruleSource, tree *ast.AST) {
-	if r.strictest() <= decision.Inform {
+func (lang *language) lint(w written, tree *ast.AST) {
+	if w.mild {
 		return
 	}
-	l := linter{lang: lang, rule: r, tree: tree}
+	l := linter{lang: lang, written: w, tree: tree}
 	l.bool(tree.Expr(), up)
 }
 
@@ -34,18 +32,18 @@ const (
 )
 
 type linter struct {
-	lang *language
-	rule *ruleSource
-	tree *ast.AST
+	lang    *language
+	written written
+	tree    *ast.AST
 }
 
 func (l *linter) report(list *Errors, e ast.Expr, format string, args ...any) {
 	at := l.tree.SourceInfo().GetStartLocation(e.ID())
-	list.add(l.rule.file.within(l.rule.when, at.Line(), at.Column()), "when: "+format, args...)
+	list.add(l.written.file.within(l.written.node, at.Line(), at.Column()), "when: "+format, args...)
 }
 
 func (l *linter) fault(e ast.Expr, format string, args ...any) {
-	l.report(l.rule.file.errors, e, format, args...)
+	l.report(l.written.file.errors, e, format, args...)
 }
 
 // bool checks that doubt moves e only in the direction want.

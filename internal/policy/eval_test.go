@@ -15,6 +15,8 @@ import (
 
 // evalRules has one rule for each thing that Eval does.
 const evalRules = `
+counters:
+  - {name: dm.sent, events: [message.send], when: "true", of: actor, text: "Messages that an account sent."}
 lists:
   near: [GB, IE]
 notices:

@@ -8,6 +8,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/parser"
+	"go.yaml.in/yaml/v4"
 )
 
 // condition is a rule's `when`, split at its top-level &&: what depends on the
@@ -15,6 +16,14 @@ import (
 type condition struct {
 	event  []*conjunct
 	viewer []*conjunct
+}
+
+// written is a condition as it stands in a file.
+type written struct {
+	text string
+	file *file
+	node *yaml.Node
+	mild bool // of a rule that only allows or informs: doubt may do what it likes
 }
 
 // conjunct is one part of a condition that must hold.
@@ -26,9 +35,10 @@ type conjunct struct {
 
 // language is the CEL that conditions are written in.
 type language struct {
-	loader *loader
-	inputs *inputs
-	env    *cel.Env
+	loader   *loader
+	inputs   *inputs
+	env      *cel.Env
+	counting bool // the condition being parsed is a counter's
 }
 
 // newLanguage is CEL's standard library with the macros.
@@ -57,47 +67,60 @@ func (lang *language) declare() error {
 	return err
 }
 
-// compile turns every rule's source into a rule.
-func (l *loader) compile(b *Bundle) ([]*rule, *inputs) {
+// compile turns every rule's and counter's source into one that can be
+// evaluated.
+func (l *loader) compile(b *Bundle) *inputs {
 	in := newInputs()
 	lang, err := l.newLanguage(in)
 	if err != nil {
 		l.errors.add(position{file: Manifest}, "CEL: %v", err)
-		return nil, in
+		return in
 	}
-	parsed := make([]*cel.Ast, len(l.rules))
+	lang.counting = true
+	counters := make([]*cel.Ast, len(l.counters))
+	for i, c := range l.counters {
+		counters[i] = lang.parse(c.written())
+	}
+	lang.counting = false
+	rules := make([]*cel.Ast, len(l.rules))
 	for i, r := range l.rules {
-		if r.When == "" || len(l.errors) >= maxErrors {
-			continue
-		}
-		tree, issues := lang.env.Parse(r.When)
-		if r.report(issues) {
-			parsed[i] = tree
-		}
+		rules[i] = lang.parse(r.written())
 	}
 	if err := lang.declare(); err != nil {
 		l.errors.add(position{file: Manifest}, "CEL: %v", err)
-		return nil, in
+		return in
 	}
-	var rules []*rule
+	for i, c := range l.counters {
+		b.counters = append(b.counters, &counter{Counter: c.Counter, condition: lang.check(c.written(), counters[i])})
+	}
 	for i, r := range l.rules {
 		compiled := newRule(r, b)
-		if parsed[i] != nil && len(l.errors) < maxErrors {
-			compiled.condition = lang.check(r, parsed[i])
-		}
-		rules = append(rules, compiled)
+		compiled.condition = lang.check(r.written(), rules[i])
+		b.rules = append(b.rules, compiled)
 	}
-	return rules, in
+	return in
+}
+
+// parse reads a condition; nil if there is none, or it has a fault.
+func (lang *language) parse(w written) *cel.Ast {
+	if w.text == "" || len(lang.loader.errors) >= maxErrors {
+		return nil
+	}
+	tree, issues := lang.env.Parse(w.text)
+	if !w.report(issues) {
+		return nil
+	}
+	return tree
 }
 
 // report adds CEL's issues at their places in the file; true if there are none.
-func (r *ruleSource) report(issues *cel.Issues) bool {
+func (w written) report(issues *cel.Issues) bool {
 	if issues.Err() == nil {
 		return true
 	}
 	for _, e := range issues.Errors() {
-		at := r.file.within(r.when, e.Location.Line(), e.Location.Column())
-		r.file.errors.add(at, "when: %s", shorten(e.Message))
+		at := w.file.within(w.node, e.Location.Line(), e.Location.Column())
+		w.file.errors.add(at, "when: %s", shorten(e.Message))
 	}
 	return false
 }
@@ -108,24 +131,27 @@ func shorten(message string) string {
 	return strings.ReplaceAll(message, "\n", " ")
 }
 
-// check types the condition of r and compiles it.
-func (lang *language) check(r *ruleSource, parsed *cel.Ast) condition {
+// check types a condition and compiles it.
+func (lang *language) check(w written, parsed *cel.Ast) condition {
+	if parsed == nil || len(lang.loader.errors) >= maxErrors {
+		return condition{}
+	}
 	checked, issues := lang.env.Check(parsed)
-	if !r.report(issues) {
+	if !w.report(issues) {
 		return condition{}
 	}
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) {
-		r.file.fault(r.when, "when: must be true or false, this is %s", cel.FormatCELType(t))
+		w.file.fault(w.node, "when: must be true or false, this is %s", cel.FormatCELType(t))
 		return condition{}
 	}
 	tree := checked.NativeRep()
-	lang.lint(r, tree)
+	lang.lint(w, tree)
 	var c condition
 	for _, part := range conjuncts(tree.Expr()) {
 		compiled, err := lang.conjunct(tree, part)
 		if err != nil {
 			start := tree.SourceInfo().GetStartLocation(part.ID())
-			r.file.errors.add(r.file.within(r.when, start.Line(), start.Column()), "when: %v", err)
+			w.file.errors.add(w.file.within(w.node, start.Line(), start.Column()), "when: %v", err)
 			continue
 		}
 		if slices.ContainsFunc(compiled.reads, func(v *variable) bool { return v.viewer }) {

@@ -13,23 +13,24 @@ import (
 // with no detector and no account store at hand. It holds no content: text,
 // links and media enter only as features and signals.
 type Input struct {
-	Type       event.Type         `json:"type"`
-	Time       time.Time          `json:"time"`
-	Surface    event.Surface      `json:"surface,omitempty"`
-	Scope      event.Scope        `json:"scope,omitempty"`
-	Private    bool               `json:"private,omitempty"`
-	Reply      bool               `json:"reply,omitempty"`
-	Actor      Subject            `json:"actor"`
-	Members    []Member           `json:"members,omitempty"`
-	Protective event.Band         `json:"protective"` // the youngest band the operator admits: what unknown ages are taken for
-	Content    Content            `json:"content,omitzero"`
-	Attributes map[string]any     `json:"attributes,omitempty"`
-	Signals    []decision.Signal  `json:"signals,omitempty"`
-	Counts     map[string]float64 `json:"counts,omitempty"` // by CountKey; absent is missing
-	Labels     []string           `json:"labels,omitempty"` // "actor:<kind>" and "content:<kind>", sorted
-	Missing    []Missing          `json:"missing,omitempty"`
-	Markets    []string           `json:"markets,omitempty"`  // jurisdictions the platform serves besides those of the people involved
-	Language   string             `json:"language,omitempty"` // for notices, BCP 47
+	Type         event.Type         `json:"type"`
+	Time         time.Time          `json:"time"`
+	Surface      event.Surface      `json:"surface,omitempty"`
+	Scope        event.Scope        `json:"scope,omitempty"`
+	Private      bool               `json:"private,omitempty"`
+	Reply        bool               `json:"reply,omitempty"`
+	Actor        Subject            `json:"actor"`
+	Members      []Member           `json:"members,omitempty"`
+	Protective   event.Band         `json:"protective"` // the youngest band the operator admits: what unknown ages are taken for
+	Content      Content            `json:"content,omitzero"`
+	Attributes   map[string]any     `json:"attributes,omitempty"`
+	Signals      []decision.Signal  `json:"signals,omitempty"`
+	Counts       map[string]float64 `json:"counts,omitempty"`       // of actor, content and conversation, by CountKey; absent is missing
+	Conversation string             `json:"conversation,omitempty"` // a keyed digest, 16 hex digits; "" is none
+	Labels       []string           `json:"labels,omitempty"`       // "actor:<kind>" and "content:<kind>", sorted
+	Missing      []Missing          `json:"missing,omitempty"`
+	Markets      []string           `json:"markets,omitempty"`  // jurisdictions the platform serves besides those of the people involved
+	Language     string             `json:"language,omitempty"` // for notices, BCP 47
 }
 
 // Subject is an account as policy knows it: an interval of possible ages and
@@ -52,6 +53,9 @@ type Member struct {
 	Subject
 	Connected bool `json:"connected,omitempty"`
 	Mutuals   int  `json:"mutuals,omitempty"`
+	Blocked   bool `json:"blocked,omitempty"` // the member blocked the actor, or all whom they don't know
+	// Counts are of the viewer and the pair, by CountKey; absent is missing.
+	Counts map[string]float64 `json:"counts,omitempty"`
 }
 
 // Content is the features of the content that rules may read.
@@ -65,7 +69,7 @@ type Content struct {
 }
 
 // Missing is an input that could not be had: "signal:<name>", "count:<key>",
-// "label:actor", "label:content", "age:actor".
+// "label:actor", "label:content", "blocked:viewer", "age:actor".
 type Missing struct {
 	Input string `json:"input"`
 	Why   string `json:"why,omitempty"`

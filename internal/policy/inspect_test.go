@@ -12,6 +12,9 @@ import (
 
 func TestNeeds(t *testing.T) {
 	b := load(t, `
+counters:
+  - {name: n, events: [message.send], when: 'signal("c") > 0.5', of: actor, text: t}
+  - {name: unread, events: [message.send], when: 'signal("d") > 0.5', of: actor, text: t}
 rules:
   - {id: a, events: [message.send], when: 'signal("b") > 0.5 && count("n", actor, "7d") > 1.0 && label(content, "x")', act: hold, text: t}
   - {id: b, events: ["*"], when: 'signal("a") > 0.5 || has_attr("k") && attr("k") == 1', act: hold, text: t}
@@ -20,7 +23,7 @@ rules:
 `)
 	for kind, want := range map[event.Type]policy.Needs{
 		event.MessageSend: {
-			Signals: []string{"a", "b", "later"}, Counts: []policy.Count{{Name: "n", Of: "actor", Window: 7 * 24 * time.Hour}},
+			Signals: []string{"a", "b", "c", "later"}, Counts: []policy.Count{{Name: "n", Of: "actor", Window: 7 * 24 * time.Hour}},
 			Labels: []string{"content:x"}, Attributes: []string{"k"}},
 		"x.unheard": {Signals: []string{"a"}, Counts: []policy.Count{}, Labels: []string{}, Attributes: []string{"k"}},
 	} {

@@ -35,7 +35,10 @@ const Manifest = "bundle.yaml"
 // the bundle "default": all of Options.Parts. The error, if any, is an Errors
 // with every fault that was found.
 func Load(dir fs.FS, o Options) (*Bundle, error) {
-	l := &loader{options: o, lists: map[string][]string{}, notices: map[string]*notice{}, seen: map[string]position{}}
+	l := &loader{
+		options: o, lists: map[string][]string{}, notices: map[string]*notice{},
+		countersByName: map[string]*counterSource{}, seen: map[string]position{},
+	}
 	m := manifest{name: "default", extends: o.Parts}
 	if dir != nil {
 		m = l.manifest(dir)
@@ -69,7 +72,10 @@ type loader struct {
 	resources  []Resource
 	rules      []*ruleSource
 	safeguards []*Safeguard
+	counters   []*counterSource
 	seen       map[string]position // by "<what> <name>"
+
+	countersByName map[string]*counterSource
 }
 
 type noticeSource struct {
@@ -197,12 +203,14 @@ func (l *loader) read(dir fs.FS, name, prefix string) {
 	if root == nil {
 		return
 	}
-	f.fields(root, "rules, safeguards, lists, notices, resources", func(key string, v *yaml.Node) bool {
+	f.fields(root, "rules, safeguards, counters, lists, notices, resources", func(key string, v *yaml.Node) bool {
 		switch key {
 		case "rules":
 			f.items(v, func(item *yaml.Node) { l.rules = append(l.rules, f.rule(item)) })
 		case "safeguards":
 			f.items(v, func(item *yaml.Node) { l.safeguards = append(l.safeguards, f.safeguard(item)) })
+		case "counters":
+			f.items(v, func(item *yaml.Node) { l.counters = append(l.counters, f.counter(item)) })
 		case "lists":
 			l.readLists(f, v)
 		case "notices":
@@ -258,14 +266,16 @@ func (l *loader) link(m manifest) *Bundle {
 		return nil
 	}
 	l.linkNotices()
+	l.linkCounters()
 	l.identify()
 	l.disable(m)
 	l.countPlaces(b)
-	b.rules, b.inputs = l.compile(b)
+	b.inputs = l.compile(b)
 	for _, g := range l.safeguards {
 		b.safeguards = append(b.safeguards, &safeguard{Safeguard: *g, places: b.places.mask(g.Jurisdictions)})
 	}
 	slices.SortFunc(b.rules, func(x, y *rule) int { return strings.Compare(x.ID, y.ID) })
+	slices.SortFunc(b.counters, func(x, y *counter) int { return strings.Compare(x.Name, y.Name) })
 	slices.SortFunc(b.safeguards, func(x, y *safeguard) int { return strings.Compare(x.ID, y.ID) })
 	b.index()
 	b.warnings = l.warnings.sorted()
@@ -365,4 +375,5 @@ func (b *Bundle) index() {
 			}
 		}
 	}
+	b.indexCounters()
 }

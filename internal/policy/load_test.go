@@ -38,12 +38,12 @@ func TestLoadErrors(t *testing.T) {
 			`rules.yaml:2:9: rule a: text is required`, `rules.yaml:2:9: rule a: viewer or act is required: what happens?`,
 			`rules.yaml:3:5: unknown key "wenn": want one of id, events, when, viewer, act, kind, text, effects, notice, measures, jurisdictions, valid_from, valid_to, status, source, on_error, shadow`,
 		}},
-		{"unknown key of the file", "ruls: []\n", []string{`rules.yaml:1:1: unknown key "ruls": want one of rules, safeguards, lists, notices, resources`}},
+		{"unknown key of the file", "ruls: []\n", []string{`rules.yaml:1:1: unknown key "ruls": want one of rules, safeguards, counters, lists, notices, resources`}},
 		{"duplicate key", rule("text: t", "text: u"), []string{`rules.yaml:7:5: duplicate key "text"`}},
 		{"duplicate id", rule() + rule()[len("rules:\n"):], []string{`rules.yaml:7:9: rule r is already defined at rules.yaml:2`}},
 		{"null", rule("kind:"), []string{`rules.yaml:7:10: kind has no value`}},
 		{"not YAML", "rules: [\n", []string{`rules.yaml:2:1: not YAML: did not find expected node content`}},
-		{"not a mapping", "- a\n", []string{`rules.yaml:1:1: must be a mapping of rules, safeguards, lists, notices, resources`}},
+		{"not a mapping", "- a\n", []string{`rules.yaml:1:1: must be a mapping of rules, safeguards, counters, lists, notices, resources`}},
 		{"anchor", "lists: {a: &x [b], c: *x}\n", []string{
 			`rules.yaml:1:12: anchors and aliases are not allowed`, `rules.yaml:1:23: anchors and aliases are not allowed`}},
 		{"tag", "lists: {a: !!set [b]}\n", []string{`rules.yaml:1:12: explicit tags are not allowed`}},
@@ -146,7 +146,9 @@ func TestConditionFaults(t *testing.T) {
 		{"signal not literal", `signal(event.type) > 0.5`, "13: when: signal needs a name here, as a literal string"},
 		{"signal unknown", `signal("text.insuld") > 0.5`, `8: when: no detector gives the signal "text.insuld": did you mean "text.insult"?`},
 		{"signal without a name", `signal() > 0.5`, "when: signal takes one name"},
-		{"count", `count("a", viewer, "24h") > 1`, "12: when: count needs actor or content or conversation here"},
+		{"counter", `count("aa", actor, "24h") > 1`, `7: when: there is no counter "aa": did you mean "a"?`},
+		{"count of no one", `count("a", member, "24h") > 1`, "12: when: count needs actor or viewer or pair or content or conversation here"},
+		{"count of another", `count("a", viewer, "24h") > 1`, "12: when: the counter a is of the actor, not of the viewer"},
 		{"window", `count("a", actor, "2 weeks") > 1`, "19: when: count needs a name here, as a literal string"},
 		{"long window", `count("a", actor, "999d") > 1`, `19: when: "999d" must be a window from 1s to 366d, for example "10m", "24h" or "7d"`},
 		{"label", `label(viewer, "x")`, "7: when: label needs actor or content here"},
@@ -155,7 +157,8 @@ func TestConditionFaults(t *testing.T) {
 		{"attribute in a rule", `content.text == "x"`, "8: when: undeclared reference to 'content.text'"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			text := "rules:\n  - id: r\n    events: [message.send]\n    viewer: hold\n    text: t\n    when: |\n" + test.when + "\n"
+			text := "rules:\n  - id: r\n    events: [message.send]\n    viewer: hold\n    text: t\n    when: |\n" + test.when + "\n" +
+				"counters:\n  - {name: a, events: [message.send], when: 'true', of: actor, text: t}\n"
 			text = strings.Replace(text, "\n"+test.when, "\n      "+test.when, 1)
 			_, err := policy.Load(directory(map[string]string{"rules.yaml": text}), policy.Options{Signals: []string{"text.insult", "text.hate"}})
 			column, message, ok := strings.Cut(test.want, ": ")

@@ -89,9 +89,19 @@ func (lang *language) count(c call) (ast.Expr, *common.Error) {
 	if err != nil {
 		return nil, err
 	}
-	of, err := c.target(1, "actor", "content", "conversation")
-	if err != nil {
+	counter, known := lang.loader.countersByName[name]
+	switch {
+	case lang.counting:
+		return nil, c.fault(0, "a counter's condition can't read counts")
+	case !known:
+		return nil, c.fault(0, "there is no counter %q%s", name, suggestion(name, lang.loader.counterNames()))
+	}
+	of, err := c.target(1, OfActor, OfViewer, OfPair, OfContent, OfConversation)
+	switch {
+	case err != nil:
 		return nil, err
+	case counter.Of != "" && of != counter.Of:
+		return nil, c.fault(1, "the counter %s is of the %s, not of the %s", name, counter.Of, of)
 	}
 	text, err := c.literal(2, wordPattern)
 	if err != nil {

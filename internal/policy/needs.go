@@ -7,7 +7,7 @@ import (
 	"github.com/breakwater-project/breakwater/event"
 )
 
-// Needs is what the rules for one event type read beyond the event itself.
+// Needs is what the rules and counters for one event type read beyond the event itself.
 // What a caller can't get it reports as Missing.
 type Needs struct {
 	Signals    []string `json:"signals"`
@@ -21,8 +21,8 @@ type Needs struct {
 func (b *Bundle) Needs(t event.Type) Needs {
 	needs := Needs{Signals: []string{}, Counts: []Count{}, Labels: []string{}, Attributes: []string{}}
 	seen := map[*variable]bool{}
-	for _, r := range b.rulesFor(t) {
-		for _, part := range slices.Concat(r.event, r.viewer) {
+	read := func(c *condition) {
+		for _, part := range slices.Concat(c.event, c.viewer) {
 			for _, v := range part.reads {
 				if !seen[v] {
 					seen[v] = true
@@ -30,6 +30,12 @@ func (b *Bundle) Needs(t event.Type) Needs {
 				}
 			}
 		}
+	}
+	for _, r := range b.rulesFor(t) {
+		read(&r.condition)
+	}
+	for _, c := range b.countersFor(t) {
+		read(&c.condition)
 	}
 	slices.Sort(needs.Signals)
 	slices.Sort(needs.Labels)

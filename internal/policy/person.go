@@ -20,7 +20,9 @@ type person struct {
 type viewer struct {
 	person
 	connected, named, self bool
+	blocked                tri
 	mutuals                int64
+	tally                  int // the row of state.tallies that has the class's counts
 }
 
 // interval is the half-open range of possible ages. One that is not given, or

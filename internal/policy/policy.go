@@ -30,10 +30,14 @@ type Bundle struct {
 	resources  []Resource
 	safeguards []*safeguard // by id
 	everywhere []string
+	counters   []*counter // by name
 	places     places
 	inputs     *inputs
 	warnings   Errors
 	pool       *sync.Pool // of *state
+
+	countersByType map[event.Type][]*counter // those that are kept
+	countersOfAny  []*counter                // for types that no counter names
 }
 
 // Name is the manifest's name of the bundle.

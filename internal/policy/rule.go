@@ -167,6 +167,10 @@ func (r *ruleSource) check() {
 	r.checkOnError()
 }
 
+func (r *ruleSource) written() written {
+	return written{text: r.When, file: r.file, node: r.when, mild: r.strictest() <= decision.Inform}
+}
+
 func (r *ruleSource) name() string {
 	if r.ID == "" {
 		return "at line " + fmt.Sprint(r.Line)

@@ -27,10 +27,15 @@ type state struct {
 	members []int    // by member of the input: the index of its class
 	bands   int      // how many classes, from first on, are bands
 	classes map[viewer]int
+	rows    map[string]int // of tallies, by their bits
+	row     []byte         // scratch
 
 	signals []float64 // by slot; NaN is missing
 	counts  []float64 // by slot; NaN is missing
 	labels  []tri     // by slot
+	tallies []float64 // rows of counts, by slot, that differ from viewer to viewer; the first is all 0
+	blocked tri       // whether a member who is not known to have blocked the actor has
+	lacks   []bool    // by slot of tallies: missing for every member
 	places  mask
 	names   []string // of the event's jurisdictions
 
@@ -75,6 +80,8 @@ func newState(in *inputs) *state {
 		classes: map[viewer]int{},
 		signals: make([]float64, len(in.signals.names)),
 		counts:  make([]float64, len(in.counts.names)),
+		lacks:   make([]bool, len(in.tallies.names)),
+		rows:    map[string]int{},
 		labels:  make([]tri, len(in.labels.names)),
 		boxes:   make([]box, len(in.variables)),
 	}
@@ -127,14 +134,21 @@ func (s *state) readSignals() {
 	}
 }
 
+// readCounts takes the counts of actor, content and conversation. What is not
+// there has no count.
 func (s *state) readCounts() {
 	for slot, key := range s.inputs.counts.names {
 		n, ok := s.in.Counts[key]
-		if !ok {
+		switch {
+		case !s.has(s.inputs.windows[key].Of):
+			n = 0
+		case !ok || n < 0:
 			n = math.NaN()
 		}
 		s.counts[slot] = n
 	}
+	clear(s.lacks)
+	s.blocked = no
 }
 
 func (s *state) readLabels() {
@@ -158,6 +172,11 @@ func (s *state) readMissing() {
 			if slot, ok := s.inputs.counts.index[name]; ok {
 				s.counts[slot] = math.NaN()
 			}
+			if slot, ok := s.inputs.tallies.index[name]; ok {
+				s.lacks[slot] = true
+			}
+		case "blocked":
+			s.blocked = unsure
 		case "label":
 			for slot, label := range s.inputs.labels.names {
 				if strings.HasPrefix(label, name+":") && s.labels[slot] == no {
@@ -231,9 +250,13 @@ func (s *state) addNames(names []string) {
 func (s *state) gather() {
 	s.viewers, s.members, s.bands = s.viewers[:0], s.members[:0], 0
 	clear(s.classes)
+	s.clearTallies()
 	for i := range s.in.Members {
 		m := &s.in.Members[i]
-		v := viewer{connected: m.Connected, named: true, mutuals: int64(m.Mutuals)}
+		v := viewer{connected: m.Connected, named: true, mutuals: int64(m.Mutuals), blocked: s.blocked, tally: s.tallyOf(m)}
+		if m.Blocked {
+			v.blocked = yes
+		}
 		v.read(&m.Subject, s.in.Protective)
 		s.members = append(s.members, s.classOf(v))
 	}

@@ -90,6 +90,7 @@ type inputs struct {
 	byName    map[string]*variable
 	signals   slots
 	counts    slots // by CountKey
+	tallies   slots // by CountKey: the counts that differ from viewer to viewer
 	labels    slots // "actor:<kind>", "content:<kind>"
 	attrs     slots
 	windows   map[string]Count // by CountKey
@@ -185,6 +186,7 @@ func viewerVariables() []variable {
 	return []variable{
 		{name: "viewer.connected", bool: func(s *state) tri { return truth(s.viewer.connected) }},
 		{name: "viewer.mutuals", int: func(s *state) (int64, bool) { return s.viewer.mutuals, true }},
+		{name: "viewer.blocked", input: "blocked:viewer", bool: func(s *state) tri { return s.viewer.blocked }},
 		{name: "viewer.named", bool: func(s *state) tri { return truth(s.viewer.named) }},
 		{name: "viewer.self", bool: func(s *state) tri { return truth(s.viewer.self) }},
 	}
@@ -205,13 +207,17 @@ func (in *inputs) signal(name string) string {
 
 func (in *inputs) count(c Count) string {
 	key := c.Key()
-	i, isNew := in.counts.add(key)
+	slots, read := &in.counts, func(s *state, i int) float64 { return s.counts[i] }
+	if perViewer(c.Of) {
+		slots, read = &in.tallies, func(s *state, i int) float64 { return s.tally(s.viewer.tally)[i] }
+	}
+	i, isNew := slots.add(key)
 	if !isNew {
 		return "count " + key
 	}
 	in.windows[key] = c
-	return in.declare(variable{name: "count " + key, input: "count:" + key, double: func(s *state) (float64, bool) {
-		v := s.counts[i]
+	return in.declare(variable{name: "count " + key, input: "count:" + key, viewer: perViewer(c.Of), double: func(s *state) (float64, bool) {
+		v := read(s, i)
 		return v, v == v
 	}})
 }
@@ -242,7 +248,7 @@ func (in *inputs) attr(name string) string {
 // Count names one counter: how often, or how many, in the window before now.
 type Count struct {
 	Name   string        `json:"name"`
-	Of     string        `json:"of"` // "actor"
+	Of     string        `json:"of"` // actor, viewer, pair, content or conversation
 	Window time.Duration `json:"window"`
 }
 
