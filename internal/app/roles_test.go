@@ -33,7 +33,7 @@ var public = []string{
 	"GET /.well-known/private-token-issuer-directory", "GET /healthz", "GET /metrics", "GET /readyz",
 	"GET /v1/age/practice-statement", "POST /v1/age/webhooks/{provider}", // providers sign
 	"GET /v1/age/requests/{id}", "POST /v1/age/dcapi/{id}", "POST /v1/age/openid4vp/{id}", // for wallets: the id is the authority
-	"GET /v1/support", // who needs help may not be logged in
+	"GET /v1/support",           // who needs help may not be logged in
 	"POST /v1/age/tokens/issue", // the grant in the body is the authority
 }
 
