@@ -17,7 +17,7 @@ const (
 	OfActor        = "actor"
 	OfViewer       = "viewer"
 	OfPair         = "pair" // the actor towards the viewer
-	OfContent      = "content"
+	OfContent      = "content" // the content that the event answers, else its own; as each, its own
 	OfConversation = "conversation"
 	EachEvent      = "event"
 )
@@ -97,7 +97,7 @@ func (b *Bundle) Counted(in *Input) []Counted {
 }
 
 func (s *state) counted(counted []Counted, c *counter) []Counted {
-	if !s.has(c.Of) || !s.has(c.Each) || s.all(c.event) != yes {
+	if !s.has(c.Of) || !s.gives(c.Each) || s.all(c.event) != yes {
 		return counted
 	}
 	s.verdicts = s.verdicts[:0]
@@ -122,15 +122,21 @@ func (s *state) counted(counted []Counted, c *counter) []Counted {
 	return counted
 }
 
-// has reports whether the event has what is counted, or whose it is.
-func (s *state) has(what string) bool {
-	switch what {
+// has reports whether the event has somebody or something of that kind whose
+// counts there are.
+func (s *state) has(of string) bool {
+	switch of {
 	case OfContent:
-		return s.in.Content.ID != ""
+		return s.in.Thread != ""
 	case OfConversation:
 		return s.in.Conversation != ""
 	}
 	return true
+}
+
+// gives reports whether the event has something of that kind to be counted.
+func (s *state) gives(each string) bool {
+	return each != OfContent && s.has(each) || each == OfContent && s.in.Content.ID != ""
 }
 
 // countersFor lists the counters that events of type t may add to, by name.

@@ -27,6 +27,7 @@ type Input struct {
 	Signals      []decision.Signal  `json:"signals,omitempty"`
 	Counts       map[string]float64 `json:"counts,omitempty"`       // of actor, content and conversation, by CountKey; absent is missing
 	Conversation string             `json:"conversation,omitempty"` // a keyed digest, 16 hex digits; "" is none
+	Thread       string             `json:"thread,omitempty"`       // the same of the content that it answers, else of its own
 	Labels       []string           `json:"labels,omitempty"`       // "actor:<kind>" and "content:<kind>", sorted
 	Missing      []Missing          `json:"missing,omitempty"`
 	Markets      []string           `json:"markets,omitempty"`  // jurisdictions the platform serves besides those of the people involved

@@ -140,9 +140,10 @@ func (s *state) readCounts() {
 	for slot, key := range s.inputs.counts.names {
 		n, ok := s.in.Counts[key]
 		switch {
-		case !s.has(s.inputs.windows[key].Of):
+		case ok && n >= 0:
+		case !ok && !s.has(s.inputs.windows[key].Of):
 			n = 0
-		case !ok || n < 0:
+		default:
 			n = math.NaN()
 		}
 		s.counts[slot] = n
