@@ -50,7 +50,7 @@ func unkind(section string) func(*stage) {
 		if !ok {
 			return
 		}
-		if b, ok := s.classmate(a, childLike(s.world.Accounts[a].Language)); ok {
+		if b, ok := s.classmate(a, childLike(s.people[a].Language)); ok {
 			s.dialogue(section, a, b, Bully, Target)
 		}
 	}
@@ -62,7 +62,7 @@ func pileOn(s *stage) {
 	if !ok {
 		return
 	}
-	target, ok := s.classmate(leader, childLike(s.world.Accounts[leader].Language))
+	target, ok := s.classmate(leader, childLike(s.people[leader].Language))
 	if !ok {
 		return
 	}
@@ -108,7 +108,7 @@ func (s *stage) stranger() (adult, child int, ok bool) {
 	if !ok {
 		return 0, 0, false
 	}
-	child, ok = s.pick(childLike(s.world.Accounts[adult].Language))
+	child, ok = s.pick(childLike(s.people[adult].Language))
 	return adult, child, ok
 }
 

@@ -45,6 +45,15 @@ func loadGrammars() (map[string]*grammar, error) {
 // "#" begins a comment. A text refers to another section as {section} and to
 // a random number as {from-to}.
 func parseGrammar(language, text string) (*grammar, error) {
+	g, err := readGrammar(language, text)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.check()
+}
+
+// readGrammar is parseGrammar before anybody has looked at the slots.
+func readGrammar(language, text string) (*grammar, error) {
 	g := &grammar{language: language, sections: map[string][]string{}}
 	section := ""
 	for i, line := range strings.Split(text, "\n") {
@@ -62,7 +71,7 @@ func parseGrammar(language, text string) (*grammar, error) {
 			g.sections[section] = append(g.sections[section], line)
 		}
 	}
-	return g, g.check()
+	return g, nil
 }
 
 // check finds slots that nothing could fill.

@@ -18,8 +18,12 @@ type scene struct {
 
 // scenes lists what may happen. Weights are relative; about one scene in six
 // is not a quiet one.
-func scenes() []scene {
-	return append(quietScenes(), loudScenes()...)
+func (w *World) scenes() []scene {
+	all := append(quietScenes(), loudScenes()...)
+	if w.opts.Stories == 0 {
+		all = append(all, storyScenes()...)
+	}
+	return all
 }
 
 func quietScenes() []scene {
@@ -64,7 +68,7 @@ func chat(s *stage) {
 
 // topic is what two people of their ages talk about.
 func (s *stage) topic(a, b int) string {
-	younger := min(s.world.Accounts[a].Years, s.world.Accounts[b].Years)
+	younger := min(s.people[a].Years, s.people[b].Years)
 	switch {
 	case younger < 10:
 		return "chat.little"
@@ -147,7 +151,7 @@ func askAI(section string) func(*stage) {
 		if s.scene.kind != "" {
 			role = Seeker
 		}
-		talk := s.world.speech[s.world.Accounts[a].Language].talk(s.rnd, section)
+		talk := s.world.speech[s.people[a].Language].talk(s.rnd, section)
 		prompt := s.alone(a, role, event.AIPrompt, event.SurfaceAI, s.content(a, talk[0]))
 		s.pause(3 * time.Second)
 		s.happen(a, Assistant, "", event.Event{
@@ -181,7 +185,7 @@ func request(s *stage) {
 		return
 	}
 	near := func(b *Account) bool {
-		return writes(b) && b.minor() == s.world.Accounts[a].minor()
+		return writes(b) && b.minor() == s.people[a].minor()
 	}
 	if b, ok := s.classmate(a, near); ok {
 		s.ask(a, b, Person, "", s.say(a, "request"))
@@ -262,7 +266,7 @@ func visit(s *stage) {
 	if b, ok := s.classmate(a, anybody); ok {
 		s.happen(a, Person, "", event.Event{
 			Type: event.ProfileView, Surface: event.SurfaceProfile,
-			Attributes: map[string]any{"profile": s.world.Accounts[b].ID},
+			Attributes: map[string]any{"profile": s.people[b].ID},
 		})
 	}
 }
@@ -273,7 +277,7 @@ func join(s *stage) {
 	if !ok {
 		return
 	}
-	a := s.world.Accounts[like]
+	a := s.people[like]
 	s.happenTo(event.Event{
 		Type: event.AccountCreate, Surface: event.SurfaceOther,
 		Actor: event.Actor{

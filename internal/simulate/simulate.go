@@ -15,6 +15,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
@@ -34,6 +35,15 @@ type Options struct {
 	Accounts int       // 300 unless set
 	Days     int       // how long its events go on; 0 is for ever
 	Start    time.Time // DefaultStart unless set
+
+	// Half is with which texts stories are told: both unless set.
+	Half Half
+	// Stories is how often each story is told in each language within Days,
+	// which must be limited then. Unless set, stories come up like any scene.
+	Stories int
+	// Opening begins the world with a stranger who looks for a child, and
+	// with the innocent twin of that.
+	Opening bool
 }
 
 // World is the people of a platform. It does not change after New, and every
@@ -44,6 +54,7 @@ type World struct {
 	opts   Options
 	groups []group
 	speech map[string]*grammar
+	script map[string]*grammar
 }
 
 // Truth is what really goes on in an event; no detector is told.
@@ -55,6 +66,14 @@ type Truth struct {
 	Scene string        `json:"scene"`          // what the event is part of
 	Turn  int           `json:"turn"`           // which event of its scene, from 1
 	Years int           `json:"years"`          // the actor's true age
+
+	// Of a story, which is a scene that is scored.
+	Story    string `json:"story,omitempty"`    // which telling; all its events share it
+	Twin     string `json:"twin,omitempty"`     // the harmful story that this innocent one resembles
+	Stage    string `json:"stage,omitempty"`    // what the event is for: "secret", "move", "threat"
+	Point    bool   `json:"point,omitempty"`    // the story's first sexual message or demand of money
+	Target   string `json:"target,omitempty"`   // the account that the event is aimed at
+	Language string `json:"language,omitempty"` // of the story
 }
 
 // Role is what somebody is in a scene.
@@ -72,6 +91,9 @@ const (
 	Controller Role = "controller" // controls a partner
 	Spammer    Role = "spammer"    // sells, baits
 	Promoter   Role = "promoter"   // praises what hurts: starving, dares
+	Offender   Role = "offender"   // means the harm of a story
+	Crowd      Role = "crowd"      // joins in with it
+	Twin       Role = "twin"       // does in a story what looks like harm, and is not
 )
 
 // New makes a world.
@@ -89,11 +111,18 @@ func New(opts Options) (*World, error) {
 		opts.Start = DefaultStart
 	}
 	opts.Start = opts.Start.UTC().Truncate(time.Hour)
+	if opts.Stories > 0 && opts.Days == 0 {
+		return nil, errors.New("simulate: stories that are told so many times need a number of days")
+	}
 	speech, err := loadGrammars()
 	if err != nil {
 		return nil, err
 	}
-	w := &World{opts: opts, speech: speech}
+	script, err := loadScripts(opts.Half, speech)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{opts: opts, speech: speech, script: script}
 	rnd := rand.New(rand.NewPCG(opts.Seed, 1))
 	for i := range opts.Accounts {
 		w.Accounts = append(w.Accounts, newAccount(rnd, i, opts.Start))
@@ -107,9 +136,10 @@ func New(opts Options) (*World, error) {
 func (w *World) Events(ctx context.Context) iter.Seq2[event.Event, Truth] {
 	return func(yield func(event.Event, Truth) bool) {
 		s := &stage{
-			world: w, scenes: scenes(), album: album{seed: w.opts.Seed},
-			rnd: rand.New(rand.NewPCG(w.opts.Seed, 2)),
+			world: w, scenes: w.scenes(), album: album{seed: w.opts.Seed},
+			rnd: rand.New(rand.NewPCG(w.opts.Seed, 2)), people: slices.Clip(w.Accounts), ties: map[[2]int]bool{},
 		}
+		s.book()
 		hours := w.opts.Days * 24
 		for hour := 0; w.opts.Days == 0 || hour < hours; hour++ {
 			from := w.opts.Start.Add(time.Duration(hour) * time.Hour)

@@ -72,7 +72,7 @@ func TestEventsTellTheSameStoryTwice(t *testing.T) {
 
 func TestEveryEventIsValid(t *testing.T) {
 	opts := Options{Seed: 3, Accounts: 200, Days: 2}
-	now := DefaultStart.AddDate(0, 0, 3)
+	now := DefaultStart.AddDate(0, 0, 60)
 	events, truths := lines(t, opts)
 	if len(events) != len(truths) {
 		t.Fatalf("%d events, %d truths", len(events), len(truths))
@@ -205,7 +205,7 @@ func TestSmallWorlds(t *testing.T) {
 	for _, accounts := range []int{1, 2, 3, 5, 8, 9, 11, 20} {
 		w := world(t, Options{Seed: uint64(accounts), Accounts: accounts, Days: 1})
 		for ev := range w.Events(t.Context()) {
-			if err := ev.Validate(DefaultStart.AddDate(0, 0, 3)); err != nil {
+			if err := ev.Validate(DefaultStart.AddDate(0, 0, 60)); err != nil {
 				t.Fatalf("%d accounts: %v", accounts, err)
 			}
 		}

@@ -19,15 +19,20 @@ const scenesPerAccount = 4
 type stage struct {
 	world  *World
 	rnd    *rand.Rand
-	scenes []scene // what may happen
-	steps  []step  // not yet due
-	made   int     // events so far
+	people []Account       // the world's, and newcomers of stories behind them
+	ties   map[[2]int]bool // who accepted whom in a story, lower index first
+	scenes []scene         // what may happen
+	booked []booking       // stories with a time, soonest first
+	told   int             // stories so far
+	steps  []step          // not yet due
+	made   int             // events so far
 	album  album
 
 	// The scene that is being played.
-	scene *scene
-	now   time.Time
-	turn  int
+	scene   *scene
+	now     time.Time
+	turn    int
+	telling *telling // of a story; nil in other scenes
 }
 
 // step is one event and the truth about it.
@@ -42,6 +47,11 @@ func (s *stage) plan(from time.Time) {
 	n := day / 24
 	if s.rnd.IntN(24) < day%24 {
 		n++
+	}
+	for len(s.booked) > 0 && s.booked[0].at.Before(from.Add(time.Hour)) {
+		s.now = s.booked[0].at
+		s.tell(s.booked[0].story, s.booked[0].language)
+		s.booked = s.booked[1:]
 	}
 	for range n {
 		s.now = from.Add(time.Duration(s.rnd.IntN(3600)) * time.Second)
@@ -71,7 +81,7 @@ func (s *stage) pause(least time.Duration) {
 
 // happen makes an event of what an account does and returns its id.
 func (s *stage) happen(actor int, role Role, kind decision.Kind, ev event.Event) string {
-	a := &s.world.Accounts[actor]
+	a := &s.people[actor]
 	ev.Actor = event.Actor{ID: a.ID, Age: a.Age, Country: a.Country, Created: a.Created}
 	return s.happenTo(ev, role, kind, a.Years)
 }
@@ -85,10 +95,12 @@ func (s *stage) happenTo(ev event.Event, role Role, kind decision.Kind, years in
 		ev.Content.ID = ev.ID
 		ev.Content.Links = linksIn(ev.Content.Text)
 	}
-	s.steps = append(s.steps, step{ev, Truth{
+	truth := Truth{
 		Event: ev.ID, Type: ev.Type, Kind: kind, Role: role,
 		Scene: s.scene.name, Turn: s.turn, Years: years,
-	}})
+	}
+	s.telling.mark(&truth)
+	s.steps = append(s.steps, step{ev, truth})
 	return ev.ID
 }
 
@@ -96,7 +108,7 @@ func (s *stage) happenTo(ev event.Event, role Role, kind decision.Kind, years in
 func (s *stage) pick(suits func(*Account) bool) (int, bool) {
 	for range 60 {
 		i := s.rnd.IntN(len(s.world.Accounts))
-		a := &s.world.Accounts[i]
+		a := &s.people[i]
 		if a.awake(s.now) > s.rnd.IntN(10) && suits(a) {
 			return i, true
 		}
@@ -112,7 +124,7 @@ func (s *stage) among(people []int, suits func(*Account) bool) (int, bool) {
 	first := s.rnd.IntN(len(people))
 	for k := range people {
 		i := people[(first+k)%len(people)]
-		if suits(&s.world.Accounts[i]) {
+		if suits(&s.people[i]) {
 			return i, true
 		}
 	}
@@ -121,7 +133,7 @@ func (s *stage) among(people []int, suits func(*Account) bool) (int, bool) {
 
 // friend picks a friend of somebody who suits.
 func (s *stage) friend(of int, suits func(*Account) bool) (int, bool) {
-	return s.among(s.world.Accounts[of].friends, suits)
+	return s.among(s.people[of].friends, suits)
 }
 
 // classmate picks somebody who shares a group with another and suits.
@@ -141,7 +153,7 @@ func (s *stage) classmate(of int, suits func(*Account) bool) (int, bool) {
 
 // groupOf picks one of somebody's groups.
 func (s *stage) groupOf(i int) (group, bool) {
-	theirs := s.world.Accounts[i].groups
+	theirs := s.people[i].groups
 	if len(theirs) == 0 {
 		return group{}, false
 	}
@@ -150,7 +162,7 @@ func (s *stage) groupOf(i int) (group, bool) {
 
 // say is a text of a section in the language of an account.
 func (s *stage) say(i int, section string) event.Content {
-	a := &s.world.Accounts[i]
+	a := &s.people[i]
 	text := s.world.speech[a.Language].say(s.rnd, section)
 	return s.content(i, text)
 }
@@ -159,16 +171,16 @@ func (s *stage) say(i int, section string) event.Content {
 func (s *stage) content(i int, text string) event.Content {
 	c := event.Content{Text: text}
 	if s.rnd.IntN(8) > 0 {
-		c.Language = s.world.Accounts[i].Language
+		c.Language = s.people[i].Language
 	}
 	return c
 }
 
 func (s *stage) member(actor, i int) event.Member {
-	a := &s.world.Accounts[i]
+	a := &s.people[i]
 	return event.Member{
 		ID: a.ID, Age: a.Age, Country: a.Country,
-		Connected: s.world.connected(i, actor), Mutuals: s.world.mutuals(actor, i),
+		Connected: s.connected(i, actor), Mutuals: s.mutuals(actor, i),
 	}
 }
 
@@ -196,7 +208,7 @@ func (s *stage) message(from, to int, role Role, kind decision.Kind, c event.Con
 // says is of the scene's kind; the other one only answers.
 func (s *stage) dialogue(section string, first, second int, role, answers Role) {
 	parent := ""
-	for i, text := range s.world.speech[s.world.Accounts[first].Language].talk(s.rnd, section) {
+	for i, text := range s.world.speech[s.people[first].Language].talk(s.rnd, section) {
 		from, to, as, kind := first, second, role, s.scene.kind
 		if i%2 == 1 {
 			from, to, as, kind = second, first, answers, ""
