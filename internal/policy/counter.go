@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,11 +17,14 @@ import (
 const (
 	OfActor        = "actor"
 	OfViewer       = "viewer"
-	OfPair         = "pair" // the actor towards the viewer
+	OfPair         = "pair"    // the actor towards the viewer
 	OfContent      = "content" // the content that the event answers, else its own; as each, its own
 	OfConversation = "conversation"
 	EachEvent      = "event"
 )
+
+// owners are whose a count can be.
+func owners() []string { return []string{OfActor, OfViewer, OfPair, OfContent, OfConversation} }
 
 // Counter is one thing that is counted over time, as its author wrote it: how
 // many different Each there were of one Of, at events for which When held.
@@ -155,6 +159,7 @@ type counterSource struct {
 	file *file
 	node *yaml.Node
 	when *yaml.Node
+	of   bool // is given, rightly or not
 }
 
 func (f *file) counter(n *yaml.Node) *counterSource {
@@ -167,13 +172,20 @@ func (f *file) counter(n *yaml.Node) *counterSource {
 		key   string
 		given bool
 	}{
-		{"name", c.Name != ""}, {"events", len(c.Events) > 0}, {"when", c.when != nil}, {"of", c.Of != ""}, {"text", c.Text != ""},
+		{"name", c.Name != ""}, {"events", len(c.Events) > 0}, {"when", c.when != nil}, {"of", c.of}, {"text", c.Text != ""},
 	} {
 		if !need.given {
-			f.fault(c.node, "counter %s: %s is required", c.Name, need.key)
+			f.fault(c.node, "counter %s: %s is required", c.name(), need.key)
 		}
 	}
 	return c
+}
+
+func (c *counterSource) name() string {
+	if c.Name == "" {
+		return "at line " + strconv.Itoa(c.Line)
+	}
+	return c.Name
 }
 
 func (c *counterSource) field(key string, v *yaml.Node) bool {
@@ -186,7 +198,7 @@ func (c *counterSource) field(key string, v *yaml.Node) bool {
 	case "when":
 		c.When, c.when = f.bounded(v, maxWhen), v
 	case "of":
-		c.Of = f.oneOf(v, OfActor, OfViewer, OfPair, OfContent, OfConversation)
+		c.Of, c.of = f.oneOf(v, owners()...), true
 	case "each":
 		c.Each = f.oneOf(v, EachEvent, OfActor, OfViewer, OfContent, OfConversation)
 	case "text":

@@ -96,7 +96,7 @@ func (lang *language) count(c call) (ast.Expr, *common.Error) {
 	case !known:
 		return nil, c.fault(0, "there is no counter %q%s", name, suggestion(name, lang.loader.counterNames()))
 	}
-	of, err := c.target(1, OfActor, OfViewer, OfPair, OfContent, OfConversation)
+	of, err := c.target(1, owners()...)
 	switch {
 	case err != nil:
 		return nil, err

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -256,6 +258,19 @@ type Count struct {
 // "dm.to_new_minors/actor/24h".
 func (c Count) Key() string {
 	return c.Name + "/" + c.Of + "/" + window(c.Window)
+}
+
+// PerViewer reports whether it differs from viewer to viewer, and is a member's.
+func (c Count) PerViewer() bool { return perViewer(c.Of) }
+
+// ParseCount reads a Key; the window may be written in any way, as 7d.
+func ParseCount(key string) (Count, error) {
+	p := strings.Split(key, "/")
+	if len(p) != 3 || !idPattern.MatchString(p[0]) || !slices.Contains(owners(), p[1]) {
+		return Count{}, fmt.Errorf("%q must be a count, as dm.sent/actor/24h", key)
+	}
+	w, err := parseWindow(p[2])
+	return Count{Name: p[0], Of: p[1], Window: w}, err
 }
 
 // CountKey is the Key of that counter.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/internal/policy/policytest"
 	"github.com/breakwater-project/breakwater/policies"
@@ -44,6 +43,10 @@ func TestShippedBundles(t *testing.T) {
 }
 
 const rules = `
+counters:
+  - {name: sent, events: [message.send], when: viewer.minor, of: actor, each: viewer, text: t}
+  - {name: got, events: [message.send], when: viewer.minor, of: viewer, text: t}
+  - {name: nobody.reads, events: [message.send], when: viewer.minor, of: viewer, text: t}
 notices:
   n: {audience: actor, title: {en: Wait}, body: {en: Please.}, topics: [x]}
 resources:
@@ -59,6 +62,8 @@ rules:
     jurisdictions: [GB]
   - {id: insult, events: [content.create], when: 'signal("s") > 0.5 && viewer.age_from < 13', viewer: blur, text: t}
   - {id: shadow, events: [content.create], when: 'signal("s") > 0.5', act: block, text: t, shadow: true}
+  - {id: flood, events: [message.send], when: 'viewer.minor && (count("got", viewer, "1h") > 5 || count("sent", actor, "7d") > 9)', viewer: confirm, text: t}
+  - {id: blocked, events: [message.send], when: viewer.blocked, viewer: block, text: t}
   - {id: announced, events: [content.create], when: "true", act: block, text: t, status: announced}
 safeguards:
   - {id: minors, under: 18, effects: {autoplay: false, dm_from_strangers: "off"}, locked: [autoplay], valid_to: 2027-01-01}
@@ -97,6 +102,15 @@ func TestExpectations(t *testing.T) {
 		{"resource", message + "\n    want: {resources: [Other]}", "resources has no Other"},
 		{"one rule", message + "\n    rule: insult\n    want: {outcome: allow, not_rules: [stranger]}", ""},
 		{"bands", "event: {type: content.create}\n    signals: {s: 0.9}\n    want: {outcome: allow, bands: {10-12: blur, 13-15: allow}, shadow: [shadow]}", ""},
+		{"counts", message + "\n    rule: flood\n    counts: {sent/actor/7d: 10}\n    want: {members: {m1: confirm}, counted: [sent, got]}", ""},
+		{"counts of a member", message + "\n    rule: flood\n    members: {m1: {counts: {got/viewer/1h: 6}}}\n    want: {members: {m1: confirm}, degraded: []}", ""},
+		{"counts for every member", message + "\n    rule: flood\n    counts: {got/viewer/1h: 6}\n    want: {members: {m1: confirm}, degraded: []}", ""},
+		{"few", message + "\n    rule: flood\n    want: {members: {m1: allow}}", ""},
+		{"no count", message + "\n    rule: flood\n    missing: [\"count:got/viewer/1h\"]\n    want: {doubt: [flood]}", ""},
+		{"a count in vain", message + "\n    counts: {sent/actor/24h: 10}", "no rule for message.send reads the count sent/actor/24h, they read [got/viewer/1h sent/actor/168h]"},
+		{"counted", message + "\n    want: {not_counted: [got]}", "counted has got"},
+		{"counted, read by none", message + "\n    want: {counted: [nobody.reads]}", "no rule reads a counter nobody.reads, they read [got sent]"},
+		{"blocked", message + "\n    rule: blocked\n    members: {m1: {blocked: true}}\n    want: {outcome: block}", ""},
 		{"missing", "event: {type: content.create}\n    missing: [\"signal:s\"]\n    want: {bands: {10-12: blur}, doubt: [insult], degraded: [\"signal:s\"]}", ""},
 		{"settings", "account: {band: 6-9}\n    want: {settings: {autoplay: false, dm_from_strangers: \"off\", streaks: true}, locked: [autoplay], not_locked: [streaks], rules: [minors], valid_until: 2027-01-01}", ""},
 		{"another setting", "account: {band: 18+}\n    want: {settings: {autoplay: false}}", "setting autoplay is true, want false"},
@@ -125,6 +139,8 @@ func TestFaultyTests(t *testing.T) {
 		"no name":             {"  - account: {}\n", "r_test.yaml:2:5: a test needs a name"},
 		"no event":            {"  - name: a\n", "r_test.yaml:2:5: a test needs an event, or an account"},
 		"bad event":           {"  - name: a\n    event: {type: message.sent}\n", "r_test.yaml:2:5: event: type: must be one of"},
+		"bad count":           {"  - name: a\n    counts: {sent/actor: 1}\n    event: {type: message.send}\n", `"sent/actor" must be a count`},
+		"no such member":      {"  - name: a\n    members: {m1: {blocked: true}}\n    event: {type: message.send}\n", `the event has no member "m1"`},
 		"bad field":           {"  - name: a\n    event: {type: message.send, audience: {members: [{bnad: 1}]}}\n", "audience.members[0].bnad"},
 		"bad time":            {"  - name: a\n    at: tomorrow\n    account: {}\n", "at: must be a date"},
 		"duplicate":           {"  - name: a\n    name: b\n    account: {}\n", `r_test.yaml:3:5: mapping key "name" already defined`},
@@ -153,7 +169,7 @@ func TestGaps(t *testing.T) {
 	applies, spares := "that it applies", "that it does not apply"
 	if d := cmp.Diff([]string{
 		"stranger: " + applies, "stranger: " + spares, "insult: " + applies, "insult: " + spares,
-		"announced: " + spares, "minors: " + applies, "minors: " + spares,
+		"flood: " + applies, "flood: " + spares, "blocked: " + applies, "blocked: " + spares, "announced: " + spares, "minors: " + applies, "minors: " + spares,
 	}, gaps("  []\n")); d != "" {
 		t.Errorf("without tests (-want +got):\n%s", d)
 	}
@@ -161,9 +177,9 @@ func TestGaps(t *testing.T) {
 	if got := gaps(failing); got[0] != "stranger: "+applies {
 		t.Errorf("a test that fails shows something: %v", got)
 	}
-	if d := cmp.Diff([]string{"insult: " + applies, "minors: " + applies}, gaps(`  - name: a
+	if d := cmp.Diff([]string{"insult: " + applies, "flood: " + applies, "blocked: " + applies, "minors: " + applies}, gaps(`  - name: a
     `+message+`
-    want: {rules: [stranger], not_rules: [insult, announced]}
+    want: {rules: [stranger], not_rules: [insult, flood, blocked, announced]}
   - name: b
     rule: stranger
     event: {type: message.send, audience: {scope: direct, members: [{age: {band: 18+}}]}}
@@ -172,16 +188,5 @@ func TestGaps(t *testing.T) {
     want: {not_rules: [minors]}
 `)); d != "" {
 		t.Errorf("with tests (-want +got):\n%s", d)
-	}
-}
-
-// A count that nobody takes is missing from every event, and a rule that reads
-// it applies to all of them in doubt.
-func TestShippedRulesReadNoCountThatNobodyTakes(t *testing.T) {
-	b := shipped(t)
-	for _, typ := range event.Types() {
-		for _, c := range b.Needs(typ).Counts {
-			t.Errorf("a rule for %s reads the count %s, and nothing counts yet", typ, c.Key())
-		}
 	}
 }

@@ -3,7 +3,9 @@ package policytest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +25,8 @@ type test struct {
 	Event      yaml.Node          `yaml:"event"`
 	Account    *account           `yaml:"account"`
 	Signals    map[string]float64 `yaml:"signals"`
-	Counts     map[string]float64 `yaml:"counts"`
+	Counts     map[string]float64 `yaml:"counts"`  // by key, as dm.sent/actor/7d
+	Members    map[string]member  `yaml:"members"` // by id: what the event itself does not say of them
 	Labels     []string           `yaml:"labels"`
 	Missing    []string           `yaml:"missing"`
 	LocalHours map[string]int     `yaml:"local_hours"` // by id
@@ -37,6 +40,12 @@ type test struct {
 	time  time.Time
 	event event.Event
 	youth event.Band // the protective band
+}
+
+// member is what the server knows of a recipient.
+type member struct {
+	Counts  map[string]float64 `yaml:"counts"` // before those of the test
+	Blocked bool               `yaml:"blocked"`
 }
 
 // account is whose safeguards are asked for.
@@ -62,6 +71,8 @@ type want struct {
 	Resources     []string          `yaml:"resources"`   // names
 	Degraded      []string          `yaml:"degraded"`
 	Jurisdictions []string          `yaml:"jurisdictions"`
+	Counted       []string          `yaml:"counted"` // counters that the event adds to
+	NotCounted    []string          `yaml:"not_counted"`
 	Settings      map[string]any    `yaml:"settings"` // of an account
 	Locked        []string          `yaml:"locked"`
 	NotLocked     []string          `yaml:"not_locked"`
@@ -174,7 +185,10 @@ func (t *test) prepare() error {
 	if t.Account != nil {
 		return nil
 	}
-	return t.readEvent()
+	if err := t.readEvent(); err != nil {
+		return err
+	}
+	return t.readCounts()
 }
 
 func parseTime(s string) (time.Time, error) {
@@ -214,6 +228,36 @@ func (t *test) readEvent() error {
 	ev, err := event.Decode(data, time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC))
 	t.event = ev
 	return err
+}
+
+// readCounts writes the keys of counts as Eval has them, and finds members
+// that the event does not have.
+func (t *test) readCounts() (err error) {
+	if t.Counts, err = canonical(t.Counts); err != nil {
+		return err
+	}
+	for id, m := range t.Members {
+		if !slices.ContainsFunc(t.event.Audience.Members, func(m event.Member) bool { return m.ID == id }) {
+			return fmt.Errorf("members: the event has no member %q", id)
+		}
+		if m.Counts, err = canonical(m.Counts); err != nil {
+			return err
+		}
+		t.Members[id] = m
+	}
+	return nil
+}
+
+func canonical(counts map[string]float64) (map[string]float64, error) {
+	by := make(map[string]float64, len(counts))
+	for _, key := range sortedKeys(counts) {
+		c, err := policy.ParseCount(key)
+		if err != nil {
+			return nil, fmt.Errorf("counts: %w", err)
+		}
+		by[c.Key()] = counts[key]
+	}
+	return by, nil
 }
 
 func setDefault(m map[string]any, key string, value any) {

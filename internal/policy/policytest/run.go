@@ -1,6 +1,7 @@
 package policytest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,10 +73,14 @@ func (c *check) equal(what string, got, want any) {
 // event evaluates the test's event and returns the rules that applied.
 func (c *check) event(ctx context.Context, b *policy.Bundle) []string {
 	t, w := c.test, &c.test.Want
+	if c.counters(b); len(c.failures) > 0 {
+		return nil
+	}
+	in := t.input(b.Needs(t.event.Type).Counts)
+	c.counted(b.Counted(&in))
 	if t.Rule != "" {
 		b = b.Only(t.Rule)
 	}
-	in := t.input()
 	r := b.Eval(ctx, &in)
 	rules, doubts := ruleIDs(r.Reasons, false), ruleIDs(r.Reasons, true)
 	if w.Outcome != "" {
@@ -104,6 +109,41 @@ func (c *check) event(ctx context.Context, b *policy.Bundle) []string {
 	c.includes("degraded", degraded, w.Degraded)
 	c.includes("jurisdictions", r.Jurisdictions, w.Jurisdictions)
 	return rules
+}
+
+// counters finds counts that no rule for the event reads, which would be given
+// in vain, and counters that are not kept.
+func (c *check) counters(b *policy.Bundle) {
+	var read, kept []string
+	for _, count := range b.Needs(c.test.event.Type).Counts {
+		read = append(read, count.Key())
+	}
+	for _, counter := range b.Counters() {
+		kept = append(kept, counter.Name)
+	}
+	given := sortedKeys(c.test.Counts)
+	for _, id := range sortedKeys(c.test.Members) {
+		given = append(given, sortedKeys(c.test.Members[id].Counts)...)
+	}
+	for _, key := range given {
+		if !slices.Contains(read, key) {
+			c.fail("no rule for %s reads the count %s, they read [%s]", c.test.event.Type, key, strings.Join(read, " "))
+		}
+	}
+	for _, name := range slices.Concat(c.test.Want.Counted, c.test.Want.NotCounted) {
+		if !slices.Contains(kept, name) {
+			c.fail("no rule reads a counter %s, they read [%s]", name, strings.Join(kept, " "))
+		}
+	}
+}
+
+func (c *check) counted(got []policy.Counted) {
+	var names []string
+	for _, counted := range got {
+		names = append(names, counted.Counter)
+	}
+	c.includes("counted", names, c.test.Want.Counted)
+	c.excludes("counted", names, c.test.Want.NotCounted)
 }
 
 func (c *check) outcomes(what string, got, want map[string]string) {
@@ -191,9 +231,11 @@ func (c *check) account(b *policy.Bundle) []string {
 	return got.Applied
 }
 
-// input is what Eval sees of the test's event.
-func (t *test) input() policy.Input {
+// input is what Eval sees of the test's event. Counts that the test does not
+// give are 0.
+func (t *test) input(counts []policy.Count) policy.Input {
 	in := policy.InputOf(&t.event)
+	in.Conversation, in.Thread = t.event.Conversation, cmp.Or(t.event.Parent, t.event.Content.ID)
 	in.Protective, in.Markets, in.Language = t.youth, t.Markets, t.Language
 	resolve(&in.Actor, t.event.Actor.Age, t.youth)
 	in.Actor.LocalHour = t.localHour(t.event.Actor.ID)
@@ -204,12 +246,35 @@ func (t *test) input() policy.Input {
 	for _, name := range sortedKeys(t.Signals) {
 		in.Signals = append(in.Signals, decision.Signal{Name: name, Score: t.Signals[name], Detector: "test"})
 	}
-	in.Counts = t.Counts
+	t.count(&in, counts)
 	in.Labels = slices.Sorted(slices.Values(t.Labels))
 	for _, input := range t.Missing {
 		in.Missing = append(in.Missing, policy.Missing{Input: input, Why: "test"})
 	}
 	return in
+}
+
+func (t *test) count(in *policy.Input, counts []policy.Count) {
+	in.Counts = map[string]float64{}
+	for _, c := range counts {
+		if !c.PerViewer() {
+			in.Counts[c.Key()] = t.Counts[c.Key()]
+		}
+	}
+	for i := range in.Members {
+		m := &in.Members[i]
+		given := t.Members[m.ID]
+		m.Blocked, m.Counts = given.Blocked, map[string]float64{}
+		for _, c := range counts {
+			if c.PerViewer() {
+				n, own := given.Counts[c.Key()]
+				if !own {
+					n = t.Counts[c.Key()]
+				}
+				m.Counts[c.Key()] = n
+			}
+		}
+	}
 }
 
 func (t *test) localHour(id string) *int {
