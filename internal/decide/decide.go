@@ -19,6 +19,7 @@ import (
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/counter"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/label"
 	"github.com/breakwater-project/breakwater/internal/policy"
@@ -34,6 +35,7 @@ type Engine struct {
 	Journal  *journal.Log
 	Contents *Contents
 	Vault    *Vault
+	Counters counter.Store
 
 	Restraint Restraint                       // nil: no effect waits
 	Carriers  map[decision.EffectKind]Carrier // who carries out the effects that are not carried out here
@@ -64,7 +66,9 @@ var ErrConflict = errors.New("decide: an event of this type and id was decided b
 // Decide answers one valid event. The decision is durable when it returns;
 // the same event again has the same answer.
 func (e *Engine) Decide(ctx context.Context, ev *event.Event) (Answer, error) {
-	answers, err := e.commit(ctx, []*draft{e.draft(ctx, ev)})
+	d := e.look(ctx, ev)
+	e.judge(ctx, d)
+	answers, err := e.commit(ctx, []*draft{d})
 	if err != nil {
 		return Answer{}, err
 	}
@@ -77,7 +81,8 @@ type BatchAnswer struct {
 	Err error
 }
 
-// DecideBatch answers valid events in their order, in one transaction.
+// DecideBatch answers valid events in their order, in one transaction. Each
+// remembers those before it.
 func (e *Engine) DecideBatch(ctx context.Context, events []*event.Event) ([]BatchAnswer, error) {
 	drafts := make([]*draft, len(events))
 	var wg sync.WaitGroup
@@ -85,11 +90,14 @@ func (e *Engine) DecideBatch(ctx context.Context, events []*event.Event) ([]Batc
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < len(events); i += workers {
-				drafts[i] = e.draft(ctx, events[i])
+				drafts[i] = e.look(ctx, events[i])
 			}
 		})
 	}
 	wg.Wait()
+	for _, d := range drafts {
+		e.judge(ctx, d)
+	}
 	return e.commit(ctx, drafts)
 }
 
@@ -105,19 +113,26 @@ type draft struct {
 	proposed *Proposed // what Restraint was asked; nil if it was not
 }
 
-// draft knows the ages, detects, and evaluates policy: everything but commit.
-func (e *Engine) draft(ctx context.Context, ev *event.Event) *draft {
+// look finds out what the event itself, its people and its content tell.
+func (e *Engine) look(ctx context.Context, ev *event.Event) *draft {
 	d := &draft{event: ev, body: ev.Digest(), rules: e.Rules.load(), begun: time.Now()}
 	d.input = policy.InputOf(ev)
 	if d.input.Time.IsZero() {
 		d.input.Time = e.Now().UTC()
 	}
 	d.input.Protective, d.input.Markets = e.Youngest, e.Markets
+	e.place(ev, &d.input)
 	e.knowAges(ctx, ev, &d.input)
 	e.knowLabels(ctx, ev, &d.input)
-	e.look(ctx, d.rules, ev, &d.input)
-	d.result = d.rules.bundle.Eval(ctx, &d.input)
+	e.detect(ctx, d.rules, ev, &d.input)
 	return d
+}
+
+// judge recalls what came before, and evaluates policy. Events are judged in
+// their order.
+func (e *Engine) judge(ctx context.Context, d *draft) {
+	e.recall(ctx, d.rules, actOf(d.event, &d.input))
+	d.result = d.rules.bundle.Eval(ctx, &d.input)
 }
 
 // knowAges fills in how old the actor and each member may be. An account
@@ -175,9 +190,9 @@ func (e *Engine) knowLabels(ctx context.Context, ev *event.Event, in *policy.Inp
 	in.Labels = labels
 }
 
-// look runs the detectors whose signals the rules for this event read.
-func (e *Engine) look(ctx context.Context, r *rules, ev *event.Event, in *policy.Input) {
-	seen := r.detect.Run(ctx, ev, r.signals(ev.Type))
+// detect runs the detectors whose signals the rules for this event read.
+func (e *Engine) detect(ctx context.Context, r *rules, ev *event.Event, in *policy.Input) {
+	seen := r.detect.Run(ctx, ev, r.needs(ev.Type).Signals)
 	in.Signals = seen.Signals
 	for _, m := range seen.Missing {
 		in.Missing = append(in.Missing, policy.Missing{Input: "signal:" + m.Signal, Why: m.Why})

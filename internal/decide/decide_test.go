@@ -21,6 +21,7 @@ import (
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/counter"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/db/dbtest"
 	"github.com/breakwater-project/breakwater/internal/decide"
@@ -93,7 +94,13 @@ func newRigOf(t testing.TB, d *db.DB, bundle *policy.Bundle, set *detect.Set) *r
 	if err != nil {
 		t.Fatal(err)
 	}
+	counters, err := counter.OpenMemory(counter.MemoryOptions{Bytes: counter.LeastBytes, Now: clock.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { counters.Close() })
 	return &rig{db: d, clock: clock, Engine: &decide.Engine{
+		Counters: counters,
 		Accounts: age.New(d, age.Options{Now: clock.now, Youngest: event.Band0to5}),
 		Labels:   label.New(d, clock.now),
 		Rules:    decide.NewRules(bundle, set),

@@ -13,17 +13,18 @@ import (
 type Rules struct{ held atomic.Pointer[rules] }
 
 type rules struct {
-	bundle *policy.Bundle
-	detect *detect.Set
-	needs  map[event.Type][]string // signals, by known event type
+	bundle   *policy.Bundle
+	detect   *detect.Set
+	needed   map[event.Type]policy.Needs // of the known event types
+	counters map[string]policy.Counter   // by name
 }
 
-// signals lists what detectors must look for in events of a type.
-func (r *rules) signals(t event.Type) []string {
-	if s, ok := r.needs[t]; ok {
-		return s
+// needs is what must be known of events of a type.
+func (r *rules) needs(t event.Type) policy.Needs {
+	if n, ok := r.needed[t]; ok {
+		return n
 	}
-	return r.bundle.Needs(t).Signals // a type of the platform's own
+	return r.bundle.Needs(t) // a type of the platform's own
 }
 
 // NewRules holds the bundle and the detectors.
@@ -35,9 +36,12 @@ func NewRules(b *policy.Bundle, d *detect.Set) *Rules {
 
 // Replace decides by these from the next event on.
 func (r *Rules) Replace(b *policy.Bundle, d *detect.Set) {
-	next := &rules{bundle: b, detect: d, needs: map[event.Type][]string{}}
+	next := &rules{bundle: b, detect: d, needed: map[event.Type]policy.Needs{}, counters: map[string]policy.Counter{}}
 	for _, t := range event.Types() {
-		next.needs[t] = b.Needs(t).Signals
+		next.needed[t] = b.Needs(t)
+	}
+	for _, c := range b.Counters() {
+		next.counters[c.Name] = c
 	}
 	r.held.Store(next)
 }
