@@ -86,7 +86,8 @@ func TestDocumentListsWhatShips(t *testing.T) {
 	}
 }
 
-// tables is one table of rules and one of safeguards for each shipped file.
+// tables is for each shipped file a table of rules and safeguards, and one of
+// counters.
 func tables(b *policy.Bundle) string {
 	var out strings.Builder
 	for _, part := range policies.Parts() {
@@ -98,6 +99,9 @@ func tables(b *policy.Bundle) string {
 			rows := append(rules(b, file), safeguards(b, file)...)
 			if len(rows) > 0 {
 				fmt.Fprintf(&out, "### `%s`\n\n| id | does | when in force | in words |\n| --- | --- | --- | --- |\n%s\n", file, strings.Join(rows, ""))
+			}
+			if rows := counters(b, file); len(rows) > 0 {
+				fmt.Fprintf(&out, "Counted for `%s`, and kept as long as a rule looks back:\n\n| counter | of, each | kept | in words |\n| --- | --- | --- | --- |\n%s\n", file, strings.Join(rows, ""))
 			}
 		}
 	}
@@ -115,6 +119,17 @@ func rules(b *policy.Bundle, file string) []string {
 			does = strings.TrimPrefix(does+", "+v, ", ")
 		}
 		rows = append(rows, row(r.ID, does, &r.Period, r.Jurisdictions, r.Text))
+	}
+	return rows
+}
+
+func counters(b *policy.Bundle, file string) []string {
+	var rows []string
+	for _, c := range b.Counters() {
+		if c.File == file {
+			_, window, _ := strings.Cut(policy.CountKey("", "", c.Keep), "//")
+			rows = append(rows, fmt.Sprintf("| `%s` | %s, %s | %s | %s |\n", c.Name, c.Of, c.Each, window, c.Text))
+		}
 	}
 	return rows
 }

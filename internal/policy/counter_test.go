@@ -41,6 +41,12 @@ rules:
   - {id: later, events: ["*"], when: 'count("announced", actor, "1h") > 100', act: demote, text: t, status: announced}
 `
 
+// blocking is a rule that looks at whom the viewer blocked.
+const blocking = `
+  - {id: blocked, events: ["*"], when: viewer.blocked, viewer: block, text: t}
+  - {id: few, events: [message.send], when: '!viewer.blocked && count("received", viewer, "10m") < 3 && viewer.minor', viewer: blur, text: t}
+`
+
 func TestCountersKept(t *testing.T) {
 	b := load(t, counting)
 	keep := map[string]time.Duration{}

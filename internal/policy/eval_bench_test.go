@@ -2,8 +2,10 @@ package policy_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
+	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/internal/policy/policytest"
 )
@@ -41,6 +43,26 @@ func BenchmarkEvalShipped(b *testing.B) {
 		sink = bundle.Eval(ctx, &inputs[i%len(inputs)])
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkEvalGroup judges a message to a full group of whose members
+// different things are counted: as many classes as there are members, or four.
+func BenchmarkEvalGroup(b *testing.B) {
+	bundle := load(b, counting)
+	ctx := context.Background()
+	for _, distinct := range []int{4, event.MaxMembers} {
+		b.Run(fmt.Sprint(distinct), func(b *testing.B) {
+			in := message(make([]policy.Member, event.MaxMembers)...)
+			for i := range in.Members {
+				in.Members[i] = member(fmt.Sprint("m", i), event.Band10to12)
+				in.Members[i].Counts = map[string]float64{"received/viewer/10m": float64(i % distinct), "written/pair/168h": 0}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				sink = bundle.Eval(ctx, &in)
+			}
+		})
+	}
 }
 
 // BenchmarkLoadShipped compiles the default bundle, as serve does when it starts.

@@ -42,6 +42,7 @@ func (p *platform) event() policy.Input {
 		for i := range 1 + p.IntN(3) {
 			in.Members = append(in.Members, policy.Member{
 				ID: fmt.Sprint("m", i), Subject: p.person(), Connected: p.IntN(2) == 0, Mutuals: p.IntN(5),
+				Blocked: p.IntN(4) == 0, Counts: map[string]float64{},
 			})
 		}
 	}
@@ -52,7 +53,13 @@ func (p *platform) event() policy.Input {
 		}
 	}
 	for _, c := range needs.Counts {
-		in.Counts[c.Key()] = float64(p.IntN(30))
+		if !c.PerViewer() {
+			in.Counts[c.Key()] = float64(p.IntN(30))
+			continue
+		}
+		for i := range in.Members {
+			in.Members[i].Counts[c.Key()] = float64(p.IntN(30))
+		}
 	}
 	for _, label := range needs.Labels {
 		if p.IntN(4) == 0 {
@@ -105,6 +112,18 @@ func (p *platform) doubts(in policy.Input) map[string]policy.Input {
 		})
 	}
 	with("all counts", func(c *policy.Input) { c.Counts = nil })
+	for i := range in.Members {
+		with(fmt.Sprint("the counts of member ", i), func(c *policy.Input) { c.Members[i].Counts = nil })
+	}
+	for _, c := range p.needs[in.Type].Counts {
+		with("count "+c.Key(), func(less *policy.Input) { *less = lacking(*less, "count:"+c.Key()) })
+	}
+	with("who blocked whom", func(c *policy.Input) {
+		for i := range c.Members {
+			c.Members[i].Blocked = false
+		}
+		*c = lacking(*c, "blocked:viewer")
+	})
 	with("labels", func(c *policy.Input) { c.Labels = nil; *c = lacking(*c, "label:actor", "label:content") })
 	return less
 }
@@ -136,10 +155,14 @@ func looser(a, b policy.Result) string {
 }
 
 func TestDoubtNeverLoosens(t *testing.T) {
-	b := shipped(t)
+	t.Run("shipped", func(t *testing.T) { doubtNeverLoosens(t, shipped(t), 800) })
+	t.Run("counting", func(t *testing.T) { doubtNeverLoosens(t, load(t, counting+blocking), 2000) })
+}
+
+func doubtNeverLoosens(t *testing.T, b *policy.Bundle, events int) {
 	p := newPlatform(b, 1)
 	stricter := 0
-	for range 800 {
+	for range events {
 		in := p.event()
 		known := eval(b, in)
 		for what, less := range p.doubts(in) {
@@ -197,6 +220,32 @@ func TestYoungerIsNeverLooser(t *testing.T) {
 			}
 			older = &result
 		}
+	}
+}
+
+// What is counted of one member, and whom they blocked, changes nothing for
+// another.
+func TestMembersAreJudgedApart(t *testing.T) {
+	b := load(t, counting+blocking)
+	p := newPlatform(b, 4)
+	differ := 0
+	for range 2000 {
+		in := p.event()
+		together := eval(b, in)
+		for i := range in.Members {
+			alone := in
+			alone.Members = in.Members[i : i+1]
+			got, want := together.Members[i], eval(b, alone).Members[0]
+			if got.Outcome != want.Outcome && together.Outcome < decision.Hold {
+				t.Fatalf("member %d is %v among others, %v alone\n%s", i, got.Outcome, want.Outcome, toJSON(t, in))
+			}
+			if got.Outcome != together.Members[0].Outcome {
+				differ++
+			}
+		}
+	}
+	if differ == 0 {
+		t.Error("no two members ever differ: the test shows nothing")
 	}
 }
 
