@@ -1,0 +1,113 @@
+package countertest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+)
+
+// Redis is a server that only this test uses and may stop, on a socket in a
+// folder of its own.
+type Redis struct {
+	URL string
+
+	dir    string
+	socket string
+	args   []string
+	cmd    *exec.Cmd
+}
+
+// StartRedis starts a server that is ended with the test. Where redis-server
+// is not installed the test fails and names the package. Further arguments are
+// the server's.
+func StartRedis(t testing.TB, args ...string) *Redis {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("Redis is left out with -short")
+	}
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Fatal("redis-server is not installed: on Debian it is the package redis-server; scripts/setup.sh installs it")
+	}
+	dir, err := os.MkdirTemp("", "redis-") // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Redis{dir: dir, socket: filepath.Join(dir, "s"), args: args}
+	r.URL = "unix://" + r.socket
+	t.Cleanup(func() {
+		r.Stop(t)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	r.Start(t)
+	return r
+}
+
+// Start starts the server again, with what it had if it was stopped and kept
+// it ("--appendonly yes").
+func (r *Redis) Start(t testing.TB) {
+	t.Helper()
+	args := append([]string{"--port", "0", "--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--daemonize", "no"}, r.args...)
+	r.cmd = exec.Command("redis-server", args...) //nolint:noctx // ended by Stop
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for begin := time.Now(); ; <-time.After(10 * time.Millisecond) {
+		client, err := r.Client()
+		if err == nil {
+			err = client.Do(context.Background(), client.B().Ping().Build()).Error()
+			client.Close()
+		}
+		if err == nil {
+			return
+		}
+		if time.Since(begin) > 20*time.Second {
+			t.Fatalf("redis-server does not answer: %v", err)
+		}
+	}
+}
+
+// Client is a client of the test's own.
+func (r *Redis) Client() (valkey.Client, error) {
+	o, err := valkey.ParseURL(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	o.ForceSingleClient, o.DisableCache = true, true
+	return valkey.NewClient(o)
+}
+
+// Stop ends the server at once, as kill -9 does.
+func (r *Redis) Stop(t testing.TB) {
+	t.Helper()
+	if r.cmd == nil {
+		return
+	}
+	if err := r.cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = r.cmd.Wait() // it was killed
+	r.cmd = nil
+}
+
+// Freeze keeps the server from answering, with its connections open, until
+// Thaw.
+func (r *Redis) Freeze(t testing.TB) { r.signal(t, syscall.SIGSTOP) }
+
+// Thaw lets it go on.
+func (r *Redis) Thaw(t testing.TB) { r.signal(t, syscall.SIGCONT) }
+
+func (r *Redis) signal(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
