@@ -6,8 +6,9 @@ set -euo pipefail
 
 # The one list: a command or file that shows the thing is there, the Debian
 # package that brings it, and what needs it. Any command or file will do, from
-# wherever it was installed. (Debian's postgresql also starts a database of its
-# own; the tests start theirs in a temporary directory and leave that one be.)
+# wherever it was installed. (Debian's postgresql and redis-server also start
+# databases of their own; the tests start theirs in temporary directories and
+# leave those be.)
 needs() {
 	cat <<'LIST'
 gcc                               gcc         the race detector
@@ -19,6 +20,7 @@ npm                               npm         the browser tests
 chromium                          chromium    the browser tests
 ffmpeg                            ffmpeg      the hashes of videos
 xmlsec1                           xmlsec1     trusted lists signed by others
+redis-server                      redis-server the counts that several processes share
 LIST
 }
 
