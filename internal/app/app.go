@@ -22,6 +22,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/assurance/token"
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/console"
+	"github.com/breakwater-project/breakwater/internal/counter"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
 	"github.com/breakwater-project/breakwater/internal/detect/embed"
@@ -58,6 +59,7 @@ type App struct {
 	Hasher *hashlist.Hasher
 
 	exchanges *exchange.Exchanges
+	counters  counter.Store
 
 	cfg      *config.Config
 	options  Options
@@ -176,21 +178,24 @@ func (a *App) openEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openCounters(ctx); err != nil {
+		return err
+	}
 	labels := label.New(a.db, a.options.Now)
 	a.Console = console.New(console.Options{Live: a.cfg.Console.Live, Now: a.options.Now, Done: a.ending})
 	a.Engine = &decide.Engine{
 		Accounts: age.New(a.db, age.Options{
 			Now: a.options.Now, Youngest: youngest,
-			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks),
+			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks, a.eraseMemory),
 		}),
 		Labels: labels, Rules: decide.NewRules(rules.Bundle, rules.Detect),
-		Journal: log, Contents: contents, Vault: vault,
+		Journal: log, Contents: contents, Vault: vault, Counters: a.counters,
 		Clock: clock, Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
 		Now: a.options.Now, Observe: a.observe,
 		Metrics: decide.NewMetrics(a.watch.Metrics), Log: a.watch.Log,
 	}
 	addJobs(a.queue, log, labels)
-	return nil
+	return a.remember(ctx)
 }
 
 func (a *App) openServer(ctx context.Context) (err error) {
@@ -253,6 +258,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer a.giveOpinions(ctx)()
 	defer a.followExchanges(ctx)()
 	go a.noteKeys(ctx)
+	go a.keepRemembering(ctx)
 	err := a.server.Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
