@@ -29,3 +29,37 @@ func TestClock(t *testing.T) {
 		}
 	}
 }
+
+// A name is a zone of the IANA's, and never a way to a file or to where the
+// server stands.
+func TestClockZone(t *testing.T) {
+	clock, err := policy.NewClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"Europe/Berlin", "America/Argentina/Buenos_Aires", "UTC", "Etc/GMT+12", "Asia/Kathmandu", "Europe/Berlin"} {
+		if zone := clock.Zone(name); zone == nil || zone.String() != name {
+			t.Errorf("%s: %v", name, zone)
+		}
+	}
+	for _, name := range []string{"", "Local", "Europe/Nowhere", "../etc/passwd", "/etc/localtime", "Europe/../../etc/passwd", "europe/berlin ", "Europe/Berlin\x00", "Europe", "+02:00"} {
+		if zone := clock.Zone(name); zone != nil {
+			t.Errorf("%q is %v", name, zone)
+		}
+	}
+}
+
+func TestClockZones(t *testing.T) {
+	clock, err := policy.NewClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		country, region string
+		want            int
+	}{{"DE", "", 1}, {"US", "US-CA", 1}, {"US", "", 6}, {"AU", "", 7}, {"", "", 0}, {"QQ", "", 0}} {
+		if got := clock.Zones(test.country, test.region); len(got) != test.want {
+			t.Errorf("%s %s: %v, want %d", test.country, test.region, got, test.want)
+		}
+	}
+}

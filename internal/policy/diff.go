@@ -9,7 +9,7 @@ import (
 
 // Change is one thing that two bundles do differently.
 type Change struct {
-	What   string  `json:"what"`   // "rule", "safeguard", "counter", "list", "notice", "resources", "everywhere"
+	What   string  `json:"what"`   // "rule", "safeguard", "counter", "budget", "list", "notice", "resources", "everywhere"
 	ID     string  `json:"id"`     // "" for what has no name
 	Change string  `json:"change"` // "added", "removed", "changed"
 	Fields []Field `json:"fields,omitempty"`
@@ -33,6 +33,7 @@ func Diff(b1, b2 *Bundle) []Change {
 		{"rule", byID(b1.Rules(), func(r Rule) string { return r.ID }), byID(b2.Rules(), func(r Rule) string { return r.ID })},
 		{"safeguard", byID(b1.SafeguardRules(), func(g Safeguard) string { return g.ID }), byID(b2.SafeguardRules(), func(g Safeguard) string { return g.ID })},
 		{"counter", byID(b1.declared(), func(c Counter) string { return c.Name }), byID(b2.declared(), func(c Counter) string { return c.Name })},
+		{"budget", byID(b1.budgets, func(b Budget) string { return b.ID }), byID(b2.budgets, func(b Budget) string { return b.ID })},
 		{"list", anyMap(b1.lists), anyMap(b2.lists)},
 		{"notice", anyMap(b1.notices), anyMap(b2.notices)},
 		{"resources", map[string]any{"": b1.resources}, map[string]any{"": b2.resources}},

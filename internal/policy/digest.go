@@ -18,11 +18,12 @@ func (b *Bundle) sum() string {
 		Rules      []Rule              `json:"rules"`
 		Safeguards []Safeguard         `json:"safeguards"`
 		Counters   []Counter           `json:"counters,omitempty"`
+		Budgets    []Budget            `json:"budgets,omitempty"`
 		Lists      map[string][]string `json:"lists"`
 		Notices    map[string]*notice  `json:"notices"`
 		Resources  []Resource          `json:"resources"`
 		Everywhere []string            `json:"everywhere"`
-	}{1, b.Rules(), safeguards, b.declared(), b.lists, b.notices, b.resources, b.everywhere})
+	}{1, b.Rules(), safeguards, b.declared(), b.budgets, b.lists, b.notices, b.resources, b.everywhere})
 	if err != nil {
 		panic("policy: a bundle is not JSON: " + err.Error()) // every field is a plain value
 	}

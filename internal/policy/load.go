@@ -73,6 +73,7 @@ type loader struct {
 	rules      []*ruleSource
 	safeguards []*Safeguard
 	counters   []*counterSource
+	budgets    []Budget
 	seen       map[string]position // by "<what> <name>"
 
 	countersByName map[string]*counterSource
@@ -203,7 +204,7 @@ func (l *loader) read(dir fs.FS, name, prefix string) {
 	if root == nil {
 		return
 	}
-	f.fields(root, "rules, safeguards, counters, lists, notices, resources", func(key string, v *yaml.Node) bool {
+	f.fields(root, "rules, safeguards, counters, budgets, lists, notices, resources", func(key string, v *yaml.Node) bool {
 		switch key {
 		case "rules":
 			f.items(v, func(item *yaml.Node) { l.rules = append(l.rules, f.rule(item)) })
@@ -211,6 +212,8 @@ func (l *loader) read(dir fs.FS, name, prefix string) {
 			f.items(v, func(item *yaml.Node) { l.safeguards = append(l.safeguards, f.safeguard(item)) })
 		case "counters":
 			f.items(v, func(item *yaml.Node) { l.counters = append(l.counters, f.counter(item)) })
+		case "budgets":
+			f.items(v, func(item *yaml.Node) { l.budgets = append(l.budgets, f.budget(item)) })
 		case "lists":
 			l.readLists(f, v)
 		case "notices":
@@ -277,6 +280,7 @@ func (l *loader) link(m manifest) *Bundle {
 	slices.SortFunc(b.rules, func(x, y *rule) int { return strings.Compare(x.ID, y.ID) })
 	slices.SortFunc(b.counters, func(x, y *counter) int { return strings.Compare(x.Name, y.Name) })
 	slices.SortFunc(b.safeguards, func(x, y *safeguard) int { return strings.Compare(x.ID, y.ID) })
+	b.budgets = slices.SortedFunc(slices.Values(l.budgets), func(x, y Budget) int { return strings.Compare(x.ID, y.ID) })
 	b.index()
 	b.warnings = l.warnings.sorted()
 	b.digest = b.sum()
@@ -305,7 +309,8 @@ func (l *loader) linkNotices() {
 	}
 }
 
-// identify finds ids that are taken twice. Rules and safeguards share them.
+// identify finds ids that are taken twice. Rules, safeguards and budgets share
+// them.
 func (l *loader) identify() {
 	for _, r := range l.rules {
 		if r.ID != "" {
@@ -318,6 +323,13 @@ func (l *loader) identify() {
 		}
 		l.seen["rule "+g.ID] = position{file: g.File, line: g.Line}
 	}
+	for i := range l.budgets {
+		b := &l.budgets[i]
+		if first, taken := l.seen["rule "+b.ID]; taken && b.ID != "" {
+			l.errors.add(position{b.File, b.Line, 1}, "rule %s is already defined at %s:%d", b.ID, first.file, first.line)
+		}
+		l.seen["rule "+b.ID] = position{file: b.File, line: b.Line}
+	}
 }
 
 // disable marks what the manifest turns off.
@@ -327,6 +339,9 @@ func (l *loader) disable(m manifest) {
 	}
 	for _, g := range l.safeguards {
 		_, g.Disabled = m.disable[g.ID]
+	}
+	for i := range l.budgets {
+		_, l.budgets[i].Disabled = m.disable[l.budgets[i].ID]
 	}
 	for id, at := range m.disable {
 		if _, found := l.seen["rule "+id]; !found {

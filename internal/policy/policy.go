@@ -29,6 +29,7 @@ type Bundle struct {
 	notices    map[string]*notice
 	resources  []Resource
 	safeguards []*safeguard // by id
+	budgets    []Budget     // by id
 	everywhere []string
 	counters   []*counter // by name
 	places     places
