@@ -68,6 +68,14 @@ type Config struct {
 		Models   string        `yaml:"models" doc:"folder of fetched models (breakwater text model pull): a second tier of text detection; empty is off"`
 	} `yaml:"detect"`
 
+	Counters struct {
+		Engine  string        `yaml:"engine" default:"memory" oneof:"memory,redis" doc:"what counts who did what how often: this process's memory, or a Redis or Valkey that several processes share"`
+		URL     Secret        `yaml:"url" doc:"address of Redis or Valkey, for example redis://127.0.0.1:6379/0, rediss:// with TLS or unix:///run/redis.sock; ?addr=HOST:PORT for more nodes of a cluster"`
+		Memory  Bytes         `yaml:"memory" default:"2GiB" min:"1MiB" doc:"that counts may take in memory; at that the oldest go"`
+		Timeout time.Duration `yaml:"timeout" default:"50ms" min:"1ms" doc:"time for Redis to answer; after that counts are missing until it does"`
+		Keep    int           `yaml:"keep" default:"100000" min:"1" doc:"what is counted while Redis does not answer, about 150 bytes each; beyond that the oldest is lost"`
+	} `yaml:"counters"`
+
 	Matching struct {
 		ImageBytes     Bytes `yaml:"image_bytes" default:"32MiB" min:"1KiB" doc:"file that is sent to be matched or hashed"`
 		ImagePixels    int   `yaml:"image_pixels" default:"100000000" min:"1" doc:"width times height of an image; memory while it is decoded is up to about 8 bytes a pixel"`
@@ -209,6 +217,9 @@ func (c *Config) check() []error {
 		if c.Judge.Model == "" {
 			fault("judge.model", "must name a model where judge.url is set")
 		}
+	}
+	if c.Counters.Engine == "redis" && c.Counters.URL == "" {
+		fault("counters.url", "must be the address of Redis where counters.engine is redis")
 	}
 	if c.Judge.From <= 0 || c.Judge.From >= c.Judge.To || c.Judge.To > 1 {
 		fault("judge.from", "must be above 0 and below judge.to, and that at most 1")
