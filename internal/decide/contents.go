@@ -52,9 +52,15 @@ func (c *Contents) Close() error { return c.upsert.Close() }
 
 // mark stands for an account in the feed's tables, so that an erasure need
 // not visit every item the account ever published.
-func (c *Contents) mark(account string) string {
+func (c *Contents) mark(account string) string { return c.digest("author", account) }
+
+// wisher stands for an account whose wishes are kept, so that the table names
+// nobody.
+func (c *Contents) wisher(account string) string { return c.digest("viewer", account) }
+
+func (c *Contents) digest(as, account string) string {
 	mac := hmac.New(sha256.New, c.key[:])
-	mac.Write([]byte("author " + account))
+	mac.Write([]byte(as + " " + account))
 	return hex.EncodeToString(mac.Sum(nil)[:12])
 }
 
@@ -117,8 +123,9 @@ func (c *Contents) get(ctx context.Context, items []string) (map[string]vector, 
 	return found, nil
 }
 
-// seeLess notes that viewer wants less of an item, its author and its kinds.
-func (c *Contents) seeLess(ctx context.Context, viewer, item string) error {
+// seeLess notes that viewer wants less of an item, its author, its kinds of
+// harm, and what the platform has labelled it.
+func (c *Contents) seeLess(ctx context.Context, viewer, item string, labels []string) error {
 	about := []string{"item:" + item}
 	vectors, err := c.get(ctx, []string{item})
 	if err != nil {
@@ -130,12 +137,16 @@ func (c *Contents) seeLess(ctx context.Context, viewer, item string) error {
 			about = append(about, "kind:"+kind)
 		}
 	}
+	for _, l := range labels {
+		about = append(about, "label:"+l)
+	}
+	today := c.now().UTC().Truncate(wishDay).UnixMicro() // of the hour nothing is kept
 	return c.db.Tx(ctx, func(tx *sql.Tx) error {
 		for _, a := range about {
 			if _, err := tx.ExecContext(ctx, `
 				INSERT INTO decide_less (viewer, about, times, at) VALUES ($1, $2, 1, $3)
 				ON CONFLICT (viewer, about) DO UPDATE SET times = decide_less.times + 1, at = excluded.at`,
-				viewer, a, c.now().UnixMicro()); err != nil {
+				c.wisher(viewer), a, today); err != nil {
 				return err
 			}
 		}
@@ -143,8 +154,11 @@ func (c *Contents) seeLess(ctx context.Context, viewer, item string) error {
 	})
 }
 
-// lessFor is how long a wish to see less holds.
-const lessFor = 90 * 24 * time.Hour
+// A wish to see less holds for lessFor, counted in whole days.
+const (
+	wishDay = 24 * time.Hour
+	lessFor = 90 * wishDay
+)
 
 // less reads what viewer asked to see less of: how often, by what it is about.
 func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, error) {
@@ -152,8 +166,8 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 		return nil, nil
 	}
 	less := map[string]int{}
-	since := c.now().Add(-lessFor).UnixMicro()
-	err := db.Query(ctx, c.db.Read, `SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`, []any{viewer, since}, func(rows *sql.Rows) error {
+	since := c.now().Add(-lessFor - wishDay).UnixMicro()
+	err := db.Query(ctx, c.db.Read, `SELECT about, times FROM decide_less WHERE viewer = $1 AND at > $2`, []any{c.wisher(viewer), since}, func(rows *sql.Rows) error {
 		var about string
 		var times int
 		if err := rows.Scan(&about, &times); err != nil {
@@ -171,7 +185,7 @@ func (c *Contents) less(ctx context.Context, viewer string) (map[string]int, err
 // Erase removes an account's wishes, in the erasure's transaction. Vectors of
 // its published items stay, nameless: they protect whoever may still see them.
 func (c *Contents) Erase(ctx context.Context, tx *sql.Tx, account string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM decide_less WHERE viewer = $1`, account)
+	_, err := tx.ExecContext(ctx, `DELETE FROM decide_less WHERE viewer = $1`, c.wisher(account))
 	return err
 }
 

@@ -111,6 +111,7 @@ type draft struct {
 	begun  time.Time
 
 	proposed *Proposed // what Restraint was asked; nil if it was not
+	answer   Answer    // if the event is new; the journal may keep less
 }
 
 // look finds out what the event itself, its people and its content tell.
@@ -123,6 +124,7 @@ func (e *Engine) look(ctx context.Context, ev *event.Event) *draft {
 	d.input.Protective, d.input.Markets = e.Youngest, e.Markets
 	e.place(ev, &d.input)
 	e.knowAges(ctx, ev, &d.input)
+	d.coarsen()
 	e.knowLabels(ctx, ev, &d.input)
 	e.detect(ctx, d.rules, ev, &d.input)
 	return d
@@ -247,16 +249,21 @@ func (e *Engine) entry(ctx context.Context, d *draft) (*journal.Entry, error) {
 		Policy:        decision.Policy{Bundle: d.rules.bundle.Name(), Digest: d.rules.bundle.Digest()},
 		Jurisdictions: list(r.Jurisdictions),
 	}
-	encoded := dec.AppendJSON(make([]byte, 0, 1024))
-	input, err := json.Marshal(&d.input)
-	if err != nil {
-		return nil, fmt.Errorf("decide: encode input: %w", err)
-	}
-	return &journal.Entry{
-		Seq: seq, Decision: dec, Encoded: encoded, Input: input, Body: d.body,
+	d.answer = Answer{Decision: dec, Encoded: dec.AppendJSON(make([]byte, 0, 1024))}
+	entry := &journal.Entry{
+		Seq: seq, Decision: dec, Encoded: d.answer.Encoded, Body: d.body,
 		ContentDigest: e.contentDigest(&d.event.Content), Shadow: r.Shadow,
 		Actor: d.event.Actor.ID, Content: d.event.Content.ID,
-	}, nil
+	}
+	kept := &d.input
+	if alone(d.event.Type) {
+		kept = e.unname(d, entry)
+	}
+	var err error
+	if entry.Input, err = json.Marshal(kept); err != nil {
+		return nil, fmt.Errorf("decide: encode input: %w", err)
+	}
+	return entry, nil
 }
 
 // list makes an absent list an empty one, as the contract has it.
@@ -300,17 +307,17 @@ func (e *Engine) answer(r journal.Appended, d *draft) BatchAnswer {
 	case journal.Conflict:
 		return BatchAnswer{Err: ErrConflict}
 	case journal.Duplicate:
-		return BatchAnswer{Answer: Answer{Decision: r.Entry.Decision, Encoded: r.Entry.Encoded}}
+		return BatchAnswer{Answer: e.again(r.Entry, d.event)}
 	}
-	dec := &r.Entry.Decision
+	dec := &d.answer.Decision
 	e.Metrics.decided(dec, len(d.result.Shadow), time.Since(d.begun))
 	if e.Observe != nil {
 		e.Observe(d.event, dec)
 	}
 	if e.Log != nil {
-		e.Log.Info("decision", slog.Any("decision", dec))
+		e.Log.Info("decision", slog.Any("decision", r.Entry.Decision))
 	}
-	return BatchAnswer{Answer: Answer{Decision: *dec, Encoded: r.Entry.Encoded}}
+	return BatchAnswer{Answer: d.answer}
 }
 
 // Replay evaluates again what a journal entry's Eval saw, under bundle.

@@ -52,7 +52,7 @@ func (e *Engine) FilterFeed(ctx context.Context, viewerID string, viewer policy.
 		if err != nil {
 			return nil, nil, err
 		}
-		ranked[i] = Ranked{ID: id, Outcome: o, Rank: rank(o, wishes(less, id, &v))}
+		ranked[i] = Ranked{ID: id, Outcome: o, Rank: rank(o, wishes(less, id, &v, labels[id]))}
 	}
 	return ranked, bundle, nil
 }
@@ -150,7 +150,7 @@ func rank(o decision.Outcome, wishes int) float64 {
 
 // wishes counts how often the viewer asked for less of what the item is; below
 // zero where they asked not to see the item itself.
-func wishes(less map[string]int, id string, v *vector) int {
+func wishes(less map[string]int, id string, v *vector, labels []string) int {
 	if len(less) == 0 {
 		return 0
 	}
@@ -161,7 +161,19 @@ func wishes(less map[string]int, id string, v *vector) int {
 	for _, kind := range v.kinds {
 		n += less["kind:"+kind]
 	}
+	for _, l := range labels {
+		n += less["label:"+l]
+	}
 	return n
+}
+
+// seeLess notes that a viewer wants less of what an item is.
+func (e *Engine) seeLess(ctx context.Context, viewer, item string) error {
+	labels, err := e.Labels.OfContents(ctx, []string{item})
+	if err != nil {
+		return fmt.Errorf("decide: see less: %w", err)
+	}
+	return e.Contents.seeLess(ctx, viewer, item, labels[item])
 }
 
 func contentLabels(kinds []string) []string {

@@ -296,7 +296,7 @@ func TestSeeLess(t *testing.T) {
 		items := []string{"plain", "plain-2", "insult", "insult-2", "never-seen"}
 		before := r.filter(t, "u-1", viewer, items...)
 		for _, item := range []string{"plain", "insult", "never-seen"} {
-			if err := r.Contents.SeeLess(t.Context(), "u-1", item); err != nil {
+			if err := r.SeeLess(t.Context(), "u-1", item); err != nil {
 				t.Fatal(err)
 			}
 		}

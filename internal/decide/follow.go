@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
+	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/label"
 )
@@ -14,7 +15,7 @@ import (
 // follow carries out, in the decision's own transaction, what follows from it
 // here, and has the effects of other features carried out by them.
 func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d *draft) error {
-	if entry.Content != "" && len(entry.Decision.Bands) > 0 {
+	if entry.Content != "" && len(entry.Decision.Bands) > 0 && !alone(entry.Decision.Type) {
 		if err := e.Contents.put(ctx, tx, entry); err != nil {
 			return err
 		}
@@ -25,7 +26,7 @@ func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d
 			if effect.Waits != "" {
 				break
 			}
-			if err := e.applyLabel(ctx, tx, entry, effect); err != nil {
+			if err := e.applyLabel(ctx, tx, d.event, effect); err != nil {
 				return err
 			}
 		case decision.Preserve:
@@ -42,13 +43,13 @@ func (e *Engine) follow(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d
 }
 
 // applyLabel puts a rule's label on the content or the actor.
-func (e *Engine) applyLabel(ctx context.Context, tx *sql.Tx, entry *journal.Entry, effect *decision.Effect) error {
+func (e *Engine) applyLabel(ctx context.Context, tx *sql.Tx, ev *event.Event, effect *decision.Effect) error {
 	l := label.Label{Kind: effect.Label, Source: "rule:" + effect.Rule}
 	switch {
 	case effect.Target == "actor":
-		l.Account = entry.Actor
-	case entry.Content != "":
-		l.Content = entry.Content
+		l.Account = ev.Actor.ID
+	case ev.Content.ID != "":
+		l.Content = ev.Content.ID
 	default:
 		return nil // the content has no id to remember it by
 	}

@@ -152,7 +152,7 @@ func (e *Engine) getDecision(ctx context.Context, r web.Request) (web.Answer, er
 	if err != nil {
 		return web.Answer{}, refusal(err)
 	}
-	return web.Answer{Body: entry.Encoded}, nil
+	return web.Answer{Body: e.told(&entry)}, nil
 }
 
 // askAgain bounds how long safeguards may be remembered: ages, places and
@@ -255,7 +255,7 @@ func (e *Engine) postFeedback(ctx context.Context, in *struct {
 	if in.Body.Viewer.ID == "" {
 		return nil, fault.Fieldwise(fault.Field{Location: "viewer.id", Message: "required: a wish is an account's"})
 	}
-	if err := e.Contents.seeLess(ctx, in.Body.Viewer.ID, in.Body.Item); err != nil {
+	if err := e.seeLess(ctx, in.Body.Viewer.ID, in.Body.Item); err != nil {
 		return nil, refusal(err)
 	}
 	return nil, nil

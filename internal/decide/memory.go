@@ -183,7 +183,7 @@ func (e *Engine) Remember(ctx context.Context, since time.Time, counters *counte
 		if err != nil {
 			return err
 		}
-		a := &act{event: eventName(entry.Decision.Type, entry.Decision.Event), actor: entry.Actor, input: &in}
+		a := &act{event: eventName(entry.Decision.Type, e.eventID(&entry)), actor: entry.Actor, input: &in}
 		return counters.Rebuild(r.adds(a), entry.Decision.Time)
 	})
 }
