@@ -3,20 +3,18 @@ package label
 import (
 	"context"
 	"database/sql"
-	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/breakwater-project/breakwater/internal/bloom"
 	"github.com/breakwater-project/breakwater/internal/db"
 )
 
-// filter is a Bloom filter of everything that has a label: nearly nothing
-// has, and what is not in it need not be looked up. It is sure of what it
-// denies only. With five million labels it errs for one in twenty-five.
+// filter is everything that has a label: nearly nothing has, and what is not
+// in it need not be looked up.
 type filter struct {
-	seed maphash.Seed
-	bits []atomic.Uint64
+	*bloom.Filter
 
 	mu     sync.Mutex // of the refresh
 	ready  atomic.Bool
@@ -25,9 +23,6 @@ type filter struct {
 }
 
 const (
-	filterBits = 1 << 25 // 4 MiB
-	probes     = 4
-
 	// fresh bounds how long another instance's label may go unseen.
 	fresh = time.Second
 	// overlap is how far back a refresh looks again: a label may become
@@ -35,39 +30,11 @@ const (
 	overlap = time.Minute
 )
 
-func newFilter() *filter {
-	return &filter{seed: maphash.MakeSeed(), bits: make([]atomic.Uint64, filterBits/64)}
-}
-
-// probe calls f with the places that stand for a subject, until it is false.
-func (b *filter) probe(about, id string, f func(word, mask uint64) bool) bool {
-	var h maphash.Hash
-	h.SetSeed(b.seed)
-	h.WriteString(about)
-	h.WriteString(id)
-	sum := h.Sum64()
-	for range probes {
-		bit := sum % filterBits
-		if !f(bit/64, 1<<(bit%64)) {
-			return false
-		}
-		sum = sum>>32*0x9e3779b97f4a7c15 + sum<<32 // other bits of the same sum
-	}
-	return true
-}
-
-func (b *filter) add(about, id string) {
-	b.probe(about, id, func(word, mask uint64) bool {
-		b.bits[word].Or(mask)
-		return true
-	})
-}
+func newFilter() *filter { return &filter{Filter: bloom.New()} }
 
 // mayHave reports whether a subject may have labels.
 func (b *filter) mayHave(about, id string) bool {
-	return id != "" && (!b.ready.Load() || b.probe(about, id, func(word, mask uint64) bool {
-		return b.bits[word].Load()&mask != 0
-	}))
+	return id != "" && (!b.ready.Load() || b.May(about, id))
 }
 
 // refresh reads what was labelled since the last time, if it is time for
@@ -87,7 +54,7 @@ func (l *Labels) refresh(ctx context.Context) error {
 		if err := rows.Scan(&about, &id, &at); err != nil {
 			return err
 		}
-		b.add(about, id)
+		b.Add(about, id)
 		b.newest = max(b.newest, at)
 		return nil
 	})

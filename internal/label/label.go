@@ -63,7 +63,7 @@ func (l *Labels) PutTx(ctx context.Context, tx *sql.Tx, label Label) error {
 	if err != nil {
 		return fmt.Errorf("label: put: %w", err)
 	}
-	l.filter.add(about, id) // harmless if tx is undone
+	l.filter.Add(about, id) // harmless if tx is undone
 	return nil
 }
 
