@@ -11,12 +11,22 @@ func build(entries []Entry, banded int) *segment {
 	all, ids := fold(sortEntries(entries))
 	s := &segment{ids: ids, dead: newMarks(len(ids))}
 	for _, p := range split(all, s, banded) {
-		if len(p.codes) > 0 {
+		for _, p := range p.pieces(mostBanded) {
 			p.bands = bandsOf(p.codes, bandsFor(len(p.codes), banded))
 			s.parts = append(s.parts, p)
 		}
 	}
 	return s
+}
+
+// pieces are parts of at most so many codes.
+func (p part) pieces(most int) []part {
+	var all []part
+	for from := 0; from < len(p.codes); from += most {
+		to := min(from+most, len(p.codes))
+		all = append(all, part{codes: p.codes[from:to:to], starts: p.starts[from : to+1 : to+1]})
+	}
+	return all
 }
 
 // sortEntries gives the codes and ids of entries in ascending order. It puts

@@ -7,13 +7,17 @@
 // and its bits are cut into bands. Of two codes at most r bits apart, some
 // band differs in at most r_i bits, for any radii r_i with Σ(r_i+1) = r+1 (the
 // generalised pigeonhole principle), so looking up the few keys near the
-// query's in each band finds everything. The radii are chosen for each search;
-// where the data fills some buckets so much that no choice pays, the segment
-// is scanned instead.
+// query's in each band finds everything. Beside each code a band keeps the
+// bits of the next: those two together can't differ in more than r_i+r_j+1
+// bits, for some band and the one after it (the pigeonring principle), which
+// rules out nearly all codes that are not near before they are read. The radii
+// are chosen for each search; where the data fills some buckets so much that
+// no choice pays, the segment is scanned instead.
 //
 // The design follows Norouzi, Punjani and Fleet, "Fast exact search in Hamming
-// space with multi-index hashing" (2014), and for the radii Qin et al., "GPH:
-// similarity search in Hamming space" (2018).
+// space with multi-index hashing" (2014), for the radii Qin et al., "GPH:
+// similarity search in Hamming space" (2018), and for the ring Qin and Xiao,
+// "Pigeonring: a principle for faster thresholded similarity search" (2018).
 package hamming
 
 import (

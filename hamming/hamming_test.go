@@ -3,6 +3,7 @@ package hamming
 import (
 	"bufio"
 	"fmt"
+	"math/bits"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -268,6 +269,47 @@ func TestCrowdsStandApart(t *testing.T) {
 	for i, e := range entries {
 		if !s.has(e) || s.has(Entry{e.Code, e.ID + 1}) {
 			t.Fatalf("entry %d is not itself", i)
+		}
+	}
+}
+
+// TestPieces cuts a part as one of very many codes is cut.
+func TestPieces(t *testing.T) {
+	entries := uniform(rand.New(rand.NewPCG(3, 5)), 1000)
+	entries = append(entries, Entry{entries[5].Code, 1 << 40})
+	whole := build(entries, fewestBanded)
+	s := &segment{ids: whole.ids, dead: whole.dead, parts: whole.parts[0].pieces(300)}
+	if len(s.parts) != 4 || len(s.parts[3].codes) != 100 || !s.sound() {
+		t.Fatalf("%d parts", len(s.parts))
+	}
+	for i := range s.parts {
+		s.parts[i].bands = bandsOf(s.parts[i].codes, leastBands)
+	}
+	for i, e := range entries {
+		found := false
+		s.search(e.Code, 31, func(m Match) bool { found = found || m.Entry == e; return true })
+		if !found || !s.has(e) {
+			t.Errorf("entry %d is lost", i)
+		}
+	}
+}
+
+// TestFour compares values four at a time and one by one.
+func TestFour(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 6))
+	for most := range 17 {
+		for range 1000 {
+			want, values := uint16(r.Uint32()), r.Uint64()
+			if most < 8 {
+				values = uint64(want)*eachOfFour ^ r.Uint64()&r.Uint64()&r.Uint64()
+			}
+			near := fourWithin(want, most).of(values)
+			for i := range 4 {
+				is := bits.OnesCount16(uint16(values>>(16*i))^want) <= most
+				if wants := map[bool]uint64{true: 0x8000}[is]; near>>(16*i)&0xffff != wants {
+					t.Fatalf("within %d of %x: %x says %x", most, want, values, near)
+				}
+			}
 		}
 	}
 }

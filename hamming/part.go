@@ -1,9 +1,12 @@
 package hamming
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // part is codes of a segment that are searched in one way. A segment has one,
-// or a second for codes that crowd its buckets.
+// or more: for codes that crowd its buckets, and where there are very many.
 type part struct {
 	codes  []Code   // ascending, each once
 	starts []uint32 // the ids of codes[i] are the segment's ids[starts[i]:starts[i+1]], ascending
@@ -23,68 +26,106 @@ func (p *part) search(q *Code, radius int, yield func(i, distance int) bool) boo
 	return p.probe(q, radius, &plan, yield)
 }
 
-// gathered is how many positions probe collects before it compares their
+// candidate is a code that may be near.
+type candidate struct {
+	at   uint32 // in the order of the band
+	band uint32 // that led to it
+}
+
+// gathered is how many candidates probe collects before it compares their
 // codes. Collecting and comparing are loops of their own, without branches
 // that depend on what memory holds, so that a processor waits for many reads
 // at once.
 const gathered = 512
 
-// probe looks up the keys that the plan names.
+// probe looks up the keys that the plan names. The bits of the next band are
+// there too, and rule out most of what chance brings.
 func (p *part) probe(q *Code, radius int, plan *plan, yield func(i, distance int) bool) bool {
-	var buf [gathered]uint32
+	var buf [gathered]candidate
+	n, m := 0, len(p.bands)
 	for i := range p.bands {
-		b := &p.bands[i]
-		key := plan.keys[i]
-		n := 0
-		for _, flip := range b.flips.within(plan.radii[i]) {
-			from, to := b.starts[key^flip], b.starts[key^flip+1]
-			for {
-				if n > gathered-8 {
-					if !p.compare(q, radius, plan, i, buf[:n], yield) {
-						return false
+		b, key := &p.bands[i], plan.keys[i]
+		b.fetch(key, b.flips.within(plan.radii[i]))
+		for flipped := 0; flipped <= int(plan.radii[i]); flipped++ {
+			four := fourWithin(uint16(plan.keys[after(i, m)]), plan.left(i, flipped, m))
+			for _, flip := range b.flips.exactly(flipped) {
+				from, to := b.starts[key^flip], b.starts[key^flip+1]
+				for ; from < to; from += 4 {
+					found := four.of(binary.LittleEndian.Uint64(b.next[2*from:]))
+					for ; found != 0; found &= found - 1 {
+						at := from + uint32(bits.TrailingZeros64(found))/16
+						if at >= to { // in another bucket
+							break
+						}
+						if n == gathered {
+							if !p.compare(q, radius, plan, buf[:n], yield) {
+								return false
+							}
+							n = 0
+						}
+						buf[n] = candidate{at, uint32(i)}
+						n++
 					}
-					n = 0
 				}
-				b.eight((*[8]uint32)(buf[n:]), from)
-				if to-from <= 8 {
-					n += int(to - from)
-					break
-				}
-				n += 8
-				from += 8
 			}
 		}
-		if !p.compare(q, radius, plan, i, buf[:n], yield) {
-			return false
-		}
 	}
-	return true
+	return p.compare(q, radius, plan, buf[:n], yield)
 }
 
-// eight copies eight positions of the order, whether they are of one bucket
-// or not.
-func (b *band) eight(to *[8]uint32, from uint32) {
-	switch {
-	case b.order == nil:
-		*to = [8]uint32{from, from + 1, from + 2, from + 3, from + 4, from + 5, from + 6, from + 7}
-	case int(from)+8 <= len(b.order):
-		*to = [8]uint32(b.order[from:])
-	default:
-		copy(to[:], b.order[from:])
+// fetch reads something from each line of cache that the buckets lie in: a
+// processor waits for all of them at once, and finds them near afterwards.
+//
+//go:noinline // or the compiler sees that nobody wants the sum
+func (b *band) fetch(key uint32, flips []uint32) (sum byte) {
+	const line = 64 / 2 // codes
+	for _, flip := range flips {
+		for from, to := b.starts[key^flip], b.starts[key^flip+1]; from < to; from += line {
+			sum += b.next[2*from]
+		}
 	}
+	return sum
+}
+
+// four says which of four neighbouring values of 16 bits are near one.
+type four struct{ want, most uint64 }
+
+const eachOfFour = 0x0001_0001_0001_0001
+
+// fourWithin looks for values that differ from want in at most so many bits.
+func fourWithin(want uint16, most int) four {
+	return four{uint64(want) * eachOfFour, uint64(0x8000+most) * eachOfFour}
+}
+
+// of sets the highest bit of each value that is near, and no other. It counts
+// the bits of all four at once.
+func (f four) of(values uint64) uint64 {
+	n := values ^ f.want
+	n -= n >> 1 & 0x5555_5555_5555_5555
+	n = n&0x3333_3333_3333_3333 + n>>2&0x3333_3333_3333_3333
+	n = (n + n>>4) & 0x0f0f_0f0f_0f0f_0f0f
+	n = (n + n>>8) & (0x1f * eachOfFour)
+	return (f.most - n) & (0x8000 * eachOfFour)
 }
 
 // compare gives those of the codes that are near, unless a band before the
-// i-th, which led here, gave them.
-func (p *part) compare(q *Code, radius int, plan *plan, i int, at []uint32, yield func(i, distance int) bool) bool {
-	for _, j := range at {
-		c := &p.codes[j]
+// one that led here gave them. It writes over the candidates.
+func (p *part) compare(q *Code, radius int, plan *plan, candidates []candidate, yield func(i, distance int) bool) bool {
+	for i := range candidates {
+		x := &candidates[i]
+		x.at = p.bands[x.band].position(x.at)
+	}
+	for _, x := range candidates {
+		if int(x.at) >= len(p.codes) { // somebody made a snapshot that says so
+			continue
+		}
+		c := &p.codes[x.at]
 		d := bits.OnesCount64(c[0]^q[0]) + bits.OnesCount64(c[1]^q[1])
 		if d > radius {
 			continue
 		}
 		d += bits.OnesCount64(c[2]^q[2]) + bits.OnesCount64(c[3]^q[3])
-		if d <= radius && !p.foundBefore(c, i, plan) && !yield(int(j), d) {
+		if d <= radius && !p.foundBefore(c, int(x.band), plan) && !yield(int(x.at), d) {
 			return false
 		}
 	}
@@ -94,8 +135,10 @@ func (p *part) compare(q *Code, radius int, plan *plan, i int, at []uint32, yiel
 // foundBefore reports whether a band before the i-th finds the code as well:
 // each is given once, without a list of those given.
 func (p *part) foundBefore(c *Code, i int, plan *plan) bool {
+	m := len(p.bands)
+	differ := func(j int) int { return bits.OnesCount32(p.bands[j].key(c) ^ plan.keys[j]) }
 	for j := range i {
-		if bits.OnesCount32(p.bands[j].key(c)^plan.keys[j]) <= int(plan.radii[j]) {
+		if d := differ(j); d <= int(plan.radii[j]) && differ(after(j, m)) <= plan.left(j, d, m) {
 			return true
 		}
 	}

@@ -44,31 +44,59 @@ type plan struct {
 	radii [mostBands]int8
 }
 
-// Costs are counted in reads of memory in no order: one for each probe of a
-// bucket and one for each code in it. A scan reads scanned codes in that time.
-const scanned = 12
+// after is the band that follows the i-th of m, around.
+func after(i, m int) int {
+	if i+1 == m {
+		return 0
+	}
+	return i + 1
+}
+
+// left is how many bits may differ in the band after the i-th of m, if some
+// are flipped in that one. Give each band in the ring its radius plus one, and
+// let the code differ in fewer bits than that is together. Then there is a
+// band from which on the code never uses up what was given so far, however far
+// one goes: if each band led to one where it did, laps from there to there
+// would add up to rounds in which it used as much as was given. So what is
+// near is found by a band of whose gift, and the next one's, something is left.
+func (p *plan) left(i, flipped, m int) int {
+	return int(p.radii[i]) + int(p.radii[after(i, m)]) + 1 - flipped
+}
+
+// Costs are counted in the time that a scan takes for a third of a code: what
+// probing a bucket costs, and reading a code in one that is crowded, where the
+// next band tells less apart.
+const (
+	scanning = 3
+	probing  = 16
+	reading  = 8
+)
 
 // choose fills the plan and reports whether it is better than a scan. It
 // first divides the radius evenly, which is right for codes like random ones.
 // Where that meets buckets far fuller than chance makes them, it weighs the
 // bands, and others do more of the work of the full ones.
 func (p *plan) choose(s *part, q *Code, radius int) bool {
-	scan := len(s.codes) / scanned
+	scan := scanning * len(s.codes)
 	if len(s.bands) == 0 || !p.even(s.bands, radius) {
 		return false
 	}
-	probes, codes := 0, 0
+	probes, chance := 0, 0
 	for i := range s.bands {
-		p.keys[i] = s.bands[i].key(q)
-		probes += len(s.bands[i].flips.within(p.radii[i]))
+		b := &s.bands[i]
+		p.keys[i] = b.key(q)
+		n := len(b.flips.within(p.radii[i]))
+		probes += n
+		chance += n * (len(s.codes)>>b.width + 8)
 	}
-	if probes > scan {
+	if probing*probes > scan {
 		return false
 	}
+	codes := 0
 	for i := range s.bands {
 		codes += s.bands[i].held(p.keys[i], s.bands[i].flips.within(p.radii[i]))
 	}
-	if codes <= 8*probes {
+	if codes <= 2*chance {
 		return true
 	}
 	return p.weigh(s.bands, radius, scan) < scan
@@ -114,7 +142,7 @@ func (p *plan) weigh(bands []band, radius, limit int) int {
 	for weighed < limit {
 		for i := range bands {
 			for u := counted[i]; u <= widest; u++ {
-				cost[i][u+1] = cost[i][u] + len(bands[i].flips.exactly(u))
+				cost[i][u+1] = cost[i][u] + probing*len(bands[i].flips.exactly(u))
 			}
 		}
 		least := p.cheapest(cost[:len(bands)], radius+1)
@@ -126,7 +154,7 @@ func (p *plan) weigh(bands []band, radius, limit int) int {
 			for ; counted[i] <= int(p.radii[i]); counted[i]++ {
 				flips := bands[i].flips.exactly(counted[i])
 				u := counted[i]
-				cost[i][u+1] = cost[i][u] + len(flips) + bands[i].held(p.keys[i], flips)
+				cost[i][u+1] = cost[i][u] + probing*len(flips) + reading*bands[i].held(p.keys[i], flips)
 				weighed += len(flips)
 				all = false
 			}

@@ -26,12 +26,13 @@ import (
 //	                      codes: 4 × uint64 each
 //	                      starts: uint32 each, codes + 1 of them
 //	    each band         starts: uint32 each, 2^width + 1 of them
-//	                      order: uint32 each, one for each code; not in the first
+//	                      next: 2 bytes each, one for each code and three more
+//	                      order: 3 bytes each, one for each code; not in the first
 //	tail                  entries: uint64; then code and id of each: 5 × uint64
 //	checksum              uint64, the CRC-32C of all before
 //
-// An array of an odd number of uint32 is followed by four bytes of zero.
-const magic = "hamming\x02"
+// Arrays are followed by as many bytes of zero.
+const magic = "hamming\x03"
 
 // WriteTo writes the set as it is at one moment, with its bands, so that they
 // need not be built again. Changes wait while deletions are copied, a bit for
@@ -75,7 +76,9 @@ func (m marks) words() []uint64 {
 	return words
 }
 
-const bufferSize = 256 << 10
+// bufferSize makes writes so large that a system may keep the file in memory in
+// large pages, which searches of a mapped one profit from.
+const bufferSize = 4 << 20
 
 // encoder writes through a buffer and keeps the first error.
 type encoder struct {
@@ -97,19 +100,20 @@ func (e *encoder) segment(s *segment, dead []uint64) {
 		e.u32s(p.starts)
 		for j := range p.bands {
 			e.u32s(p.bands[j].starts)
-			e.u32s(p.bands[j].order)
+			e.padded(p.bands[j].next)
+			e.padded(p.bands[j].order)
 		}
 	}
 }
 
 func (e *encoder) u64s(values ...uint64) { e.write(bytesOf(values)) }
 
-// u32s pads to a multiple of eight bytes.
-func (e *encoder) u32s(values []uint32) {
-	e.write(bytesOf(values))
-	if len(values)%2 == 1 {
-		e.write(make([]byte, 4))
-	}
+func (e *encoder) u32s(values []uint32) { e.padded(bytesOf(values)) }
+
+// padded writes a multiple of eight bytes.
+func (e *encoder) padded(b []byte) {
+	e.write(b)
+	e.write(make([]byte, -len(b)&7))
 }
 
 func (e *encoder) write(b []byte) {
@@ -246,7 +250,7 @@ func (d *decoder) segment() *segment {
 
 func (d *decoder) part() part {
 	codes, bands := d.u64(), d.u64()
-	if codes == 0 || codes > math.MaxUint32-1 || bands != 0 && bands < leastBands || bands > mostBands {
+	if codes == 0 || codes > math.MaxUint32-1 || bands > mostBands || bands != 0 && (bands < leastBands || codes > mostBanded) {
 		d.fail("a part has an impossible size")
 		return part{}
 	}
@@ -254,8 +258,9 @@ func (d *decoder) part() part {
 	for i := range p.bands {
 		b := &p.bands[i]
 		b.starts = d.u32s(1<<b.width + 1)
+		b.next = d.padded(codes+3, 2)
 		if i > 0 {
-			b.order = d.u32s(codes)
+			b.order = d.padded(codes, 3)
 		}
 	}
 	return p
@@ -265,12 +270,13 @@ func (d *decoder) codes(n uint64) []Code { return arrayOf[Code](d.take(n, Size/8
 
 func (d *decoder) u64s(n uint64, each uint64) []uint64 { return arrayOf[uint64](d.take(n, 8*each)) }
 
-func (d *decoder) u32s(n uint64) []uint32 {
-	values := arrayOf[uint32](d.take(n, 4))
-	if n%2 == 1 {
-		d.take(1, 4) // padding
-	}
-	return values
+func (d *decoder) u32s(n uint64) []uint32 { return arrayOf[uint32](d.padded(n, 4)) }
+
+// padded takes values that fill a multiple of eight bytes.
+func (d *decoder) padded(n, size uint64) []byte {
+	b := d.take(n, size)
+	d.take(-uint64(len(b))&7, 1)
+	return b
 }
 
 func (d *decoder) u64() uint64 {
@@ -309,7 +315,7 @@ func (s *segment) sound() bool {
 		}
 		from = to
 		for _, b := range p.bands {
-			if !bounds(b.starts, 0, len(p.codes)) || len(b.order) > 0 && int(slices.Max(b.order)) >= len(p.codes) {
+			if !bounds(b.starts, 0, len(p.codes)) {
 				return false
 			}
 		}
