@@ -19,7 +19,11 @@ type Decision struct {
 	Time  time.Time  `json:"time" doc:"When the decision was made"`
 	// Outcome is for the act itself: strictest over members for a direct
 	// message, for published content whether it may be published at all.
-	Outcome       Outcome    `json:"outcome" enum:"allow,inform,demote,blur,confirm,gate,hold,block"`
+	Outcome Outcome `json:"outcome" enum:"allow,inform,demote,blur,confirm,gate,hold,block"`
+	// Apparent is what the actor may be shown as the outcome, where that is
+	// another: what a recipient does in private, such as blocking them, is left
+	// out of it. Nil is Outcome.
+	Apparent      *Outcome   `json:"apparent,omitempty" enum:"allow,inform,demote,blur,confirm,gate,hold,block" doc:"What the actor may be shown as the outcome; absent: the outcome itself. It leaves out what recipients did in private, such as blocking the actor"`
 	Bands         []Band     `json:"bands,omitempty" nullable:"false" doc:"Published content: the outcome for each of the six bands"`
 	Members       []Member   `json:"members,omitempty" nullable:"false" doc:"Named recipients: the outcome for each"`
 	Reasons       []Reason   `json:"reasons" nullable:"false" doc:"The rules that applied, strictest first"`
@@ -55,6 +59,7 @@ type Reason struct {
 	Measures      []string `json:"measures" nullable:"false" doc:"For example ofcom:ICU-F1"`
 	Jurisdictions []string `json:"jurisdictions" nullable:"false" doc:"Empty: everywhere"`
 	Doubt         bool     `json:"doubt,omitempty" doc:"Applied because an input was missing, not because it was seen"`
+	Covert        bool     `json:"covert,omitempty" doc:"The actor must not learn of it"`
 }
 
 // Effect is what follows from a decision, as data; the engine and the

@@ -14,6 +14,9 @@ func (d *Decision) AppendJSON(b []byte) []byte {
 	b = appendText(append(b, `,"type":`...), string(d.Type))
 	b = appendTime(append(b, `,"time":`...), d.Time)
 	b = appendText(append(b, `,"outcome":`...), d.Outcome.String())
+	if d.Apparent != nil {
+		b = appendText(append(b, `,"apparent":`...), d.Apparent.String())
+	}
 	if len(d.Bands) > 0 {
 		b = appendList(append(b, `,"bands":`...), d.Bands, appendBand)
 	}
@@ -56,6 +59,9 @@ func appendReason(b []byte, v *Reason) []byte {
 	b = appendTexts(append(b, `,"jurisdictions":`...), v.Jurisdictions)
 	if v.Doubt {
 		b = append(b, `,"doubt":true`...)
+	}
+	if v.Covert {
+		b = append(b, `,"covert":true`...)
 	}
 	return append(b, '}')
 }

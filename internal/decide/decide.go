@@ -40,6 +40,9 @@ type Engine struct {
 	Restraint Restraint                       // nil: no effect waits
 	Carriers  map[decision.EffectKind]Carrier // who carries out the effects that are not carried out here
 
+	Usage    Usage    // nil: how long people are online is not known
+	Exposure Exposure // nil: what viewers were shown is not remembered
+
 	Clock      *policy.Clock // what hour it is where somebody is
 	Youngest   event.Band    // the youngest band the operator admits: what unknown ages are taken for
 	Markets    []string      // jurisdictions served besides those of the people involved
@@ -110,8 +113,9 @@ type draft struct {
 	result policy.Result
 	begun  time.Time
 
-	proposed *Proposed // what Restraint was asked; nil if it was not
-	answer   Answer    // if the event is new; the journal may keep less
+	proposed *Proposed      // what Restraint was asked; nil if it was not
+	answer   Answer         // if the event is new; the journal may keep less
+	zone     *time.Location // by which the actor lives; nil if nobody knows
 }
 
 // look finds out what the event itself, its people and its content tell.
@@ -124,8 +128,11 @@ func (e *Engine) look(ctx context.Context, ev *event.Event) *draft {
 	d.input.Protective, d.input.Markets = e.Youngest, e.Markets
 	e.place(ev, &d.input)
 	e.knowAges(ctx, ev, &d.input)
+	e.locate(d)
 	d.coarsen()
 	e.knowLabels(ctx, ev, &d.input)
+	e.attend(d)
+	e.expose(ctx, d)
 	e.detect(ctx, d.rules, ev, &d.input)
 	return d
 }
@@ -133,6 +140,7 @@ func (e *Engine) look(ctx context.Context, ev *event.Event) *draft {
 // judge recalls what came before, and evaluates policy. Events are judged in
 // their order.
 func (e *Engine) judge(ctx context.Context, d *draft) {
+	e.recallUse(d)
 	e.recall(ctx, d.rules, actOf(d.event, &d.input))
 	d.result = d.rules.bundle.Eval(ctx, &d.input)
 }
@@ -243,7 +251,7 @@ func (e *Engine) entry(ctx context.Context, d *draft) (*journal.Entry, error) {
 	r := &d.result
 	dec := decision.Decision{
 		ID: journal.ID(seq), Event: d.event.ID, Type: d.event.Type, Time: now,
-		Outcome: r.Outcome, Bands: r.Bands, Members: r.Members,
+		Outcome: r.Outcome, Apparent: r.Apparent, Bands: r.Bands, Members: r.Members,
 		Reasons: list(r.Reasons), Effects: list(e.restrain(ctx, d, now)), Signals: list(d.input.Signals),
 		Notice: r.Notice, Degraded: list(r.Degraded),
 		Policy:        decision.Policy{Bundle: d.rules.bundle.Name(), Digest: d.rules.bundle.Digest()},

@@ -74,7 +74,7 @@ func randomInput(r *rand.Rand, in *inputs) Input {
 	}
 	for range r.IntN(3) {
 		m := Member{
-			ID: fmt.Sprint(r.IntN(99)), Subject: randomSubject(r), Connected: r.IntN(2) == 0, Mutuals: r.IntN(4), Blocked: r.IntN(4) == 0,
+			ID: fmt.Sprint(r.IntN(99)), Subject: randomSubject(r), Connected: r.IntN(2) == 0, Mutuals: r.IntN(4), Blocked: r.IntN(4) == 0, Muted: r.IntN(4) == 0,
 			Counts: map[string]float64{},
 		}
 		for _, key := range in.tallies.names {
@@ -113,7 +113,7 @@ func randomInput(r *rand.Rand, in *inputs) Input {
 		}
 	}
 	if r.IntN(4) == 0 {
-		input.Missing = append(input.Missing, Missing{Input: "blocked:viewer"})
+		input.Missing = append(input.Missing, Missing{Input: "blocks:viewer"})
 	}
 	if r.IntN(4) == 0 {
 		input.Missing = append(input.Missing, Missing{Input: "label:" + pick(r, "actor", "content")})
@@ -144,7 +144,7 @@ type grammar struct{ *rand.Rand }
 func (g grammar) bool(depth int) string {
 	if depth == 0 {
 		return pick(g.Rand, "true", "false", "viewer.minor", "actor.adult", "viewer.connected", "event.private",
-			`label(actor, "trusted")`, `label(content, "x")`, `has_attr("a")`, "content.text_present", "viewer.proven_adult", "viewer.blocked")
+			`label(actor, "trusted")`, `label(content, "x")`, `has_attr("a")`, "content.text_present", "viewer.proven_adult", "viewer.blocked", "viewer.muted")
 	}
 	switch g.IntN(11) {
 	case 0:

@@ -28,7 +28,30 @@ func (s *state) answer() Result {
 			result.Outcome = result.Outcome.Join(o)
 		}
 	}
+	if slices.ContainsFunc(s.hits, func(h hit) bool { return h.rule.Covert && !h.rule.Shadow }) {
+		if apparent := s.apparent(); apparent != result.Outcome {
+			result.Apparent = &apparent
+		}
+	}
 	return result
+}
+
+// apparent is the outcome without what covert rules do.
+func (s *state) apparent() decision.Outcome {
+	outcome := s.act
+	if s.bands > 0 {
+		return outcome
+	}
+	for i := range s.hits {
+		h := &s.hits[i]
+		if h.rule.Shadow || h.rule.Covert {
+			continue
+		}
+		for class := range s.viewers {
+			outcome = outcome.Join(h.rule.give(h.rule.Viewer, s.verdicts[h.first+class]))
+		}
+	}
+	return outcome
 }
 
 func (s *state) reasons(shadow bool) []decision.Reason {
@@ -44,7 +67,7 @@ func (s *state) reasons(shadow bool) []decision.Reason {
 		if r := h.rule; r.Shadow == shadow {
 			reasons = append(reasons, decision.Reason{
 				Rule: r.ID, Kind: r.Kind, Outcome: h.outcome, Text: r.Text,
-				Measures: r.Measures, Jurisdictions: r.Jurisdictions, Doubt: h.verdict == unsure,
+				Measures: r.Measures, Jurisdictions: r.Jurisdictions, Doubt: h.verdict == unsure, Covert: r.Covert,
 			})
 		}
 	}

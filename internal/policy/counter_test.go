@@ -47,6 +47,12 @@ const blocking = `
   - {id: few, events: [message.send], when: '!viewer.blocked && count("received", viewer, "10m") < 3 && viewer.minor', viewer: blur, text: t}
 `
 
+// covert are rules as they should be for blocks: the actor learns nothing.
+const covert = `
+  - {id: blocked, events: ["*"], when: viewer.blocked, viewer: block, text: t, covert: true}
+  - {id: muted, events: ["*"], when: viewer.muted, viewer: confirm, text: t, covert: true}
+`
+
 func TestCountersKept(t *testing.T) {
 	b := load(t, counting)
 	keep := map[string]time.Duration{}
@@ -174,7 +180,7 @@ func TestBlockedViewers(t *testing.T) {
 	if result.Members[0].Outcome.String() != "block" || result.Members[1].Outcome.String() != "allow" {
 		t.Errorf("members: %+v", result.Members)
 	}
-	result = eval(b, lacking(in, "blocked:viewer"))
+	result = eval(b, lacking(in, "blocks:viewer"))
 	if result.Members[1].Outcome.String() != "block" || len(result.Degraded) != 1 {
 		t.Errorf("when it could not be read: %+v, %+v", result.Members, result.Degraded)
 	}

@@ -55,6 +55,7 @@ type Member struct {
 	Connected bool `json:"connected,omitempty"`
 	Mutuals   int  `json:"mutuals,omitempty"`
 	Blocked   bool `json:"blocked,omitempty"` // the member blocked the actor, or all whom they don't know
+	Muted     bool `json:"muted,omitempty"`   // or muted them
 	// Counts are of the viewer and the pair, by CountKey; absent is missing.
 	Counts map[string]float64 `json:"counts,omitempty"`
 }
@@ -70,7 +71,7 @@ type Content struct {
 }
 
 // Missing is an input that could not be had: "signal:<name>", "count:<key>",
-// "label:actor", "label:content", "blocked:viewer", "age:actor".
+// "label:actor", "label:content", "blocks:viewer", "age:actor".
 type Missing struct {
 	Input string `json:"input"`
 	Why   string `json:"why,omitempty"`
@@ -80,6 +81,7 @@ type Missing struct {
 // identity, and what shadow rules would have added.
 type Result struct {
 	Outcome       decision.Outcome
+	Apparent      *decision.Outcome // to the actor, without covert rules; nil is Outcome
 	Bands         []decision.Band
 	Members       []decision.Member
 	Reasons       []decision.Reason

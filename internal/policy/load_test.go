@@ -38,12 +38,12 @@ func TestLoadErrors(t *testing.T) {
 			`rules.yaml:2:9: rule a: text is required`, `rules.yaml:2:9: rule a: viewer or act is required: what happens?`,
 			`rules.yaml:3:5: unknown key "wenn": want one of id, events, when, viewer, act, kind, text, effects, notice, measures, jurisdictions, valid_from, valid_to, status, source, on_error, shadow`,
 		}},
-		{"unknown key of the file", "ruls: []\n", []string{`rules.yaml:1:1: unknown key "ruls": want one of rules, safeguards, counters, lists, notices, resources`}},
+		{"unknown key of the file", "ruls: []\n", []string{`rules.yaml:1:1: unknown key "ruls": want one of rules, safeguards, counters, budgets, lists, notices, resources`}},
 		{"duplicate key", rule("text: t", "text: u"), []string{`rules.yaml:7:5: duplicate key "text"`}},
 		{"duplicate id", rule() + rule()[len("rules:\n"):], []string{`rules.yaml:7:9: rule r is already defined at rules.yaml:2`}},
 		{"null", rule("kind:"), []string{`rules.yaml:7:10: kind has no value`}},
 		{"not YAML", "rules: [\n", []string{`rules.yaml:2:1: not YAML: did not find expected node content`}},
-		{"not a mapping", "- a\n", []string{`rules.yaml:1:1: must be a mapping of rules, safeguards, counters, lists, notices, resources`}},
+		{"not a mapping", "- a\n", []string{`rules.yaml:1:1: must be a mapping of rules, safeguards, counters, budgets, lists, notices, resources`}},
 		{"anchor", "lists: {a: &x [b], c: *x}\n", []string{
 			`rules.yaml:1:12: anchors and aliases are not allowed`, `rules.yaml:1:23: anchors and aliases are not allowed`}},
 		{"tag", "lists: {a: !!set [b]}\n", []string{`rules.yaml:1:12: explicit tags are not allowed`}},
@@ -66,6 +66,10 @@ func TestLoadErrors(t *testing.T) {
 		{"on_error: unknown", rule("on_error: ignore"), []string{`rules.yaml:7:15: on_error must be apply, skip, or one of allow, inform, demote, blur, confirm, gate, hold, block`}},
 		{"on_error: skip of a protection", rule("on_error: skip"), []string{`rules.yaml:7:15: on_error: skip would loosen the answer when an input is missing: only rules that allow or inform may skip`}},
 		{"on_error: looser", rule("on_error: blur"), []string{`rules.yaml:7:15: on_error: blur is looser than the rule's own outcome hold`}},
+		{"covert: whatever would tell", rule("covert: true", "notice: n", "effects: [{kind: strike}]") + "notices: {n: {audience: actor, title: {en: A}, body: {en: B}}}\n", []string{
+			`rules.yaml:7:13: a covert rule has no notice: it would tell, or take the place of another`}},
+		{"covert: effects", rule("covert: true", "effects: [{kind: strike}]"), []string{`rules.yaml:7:13: a covert rule has no effects but review: others would show`}},
+		{"covert: act", rule("covert: true", "act: hold"), []string{`rules.yaml:7:13: a covert rule has no act: the actor sees what becomes of what they do`}},
 		{"effects", rule("effects: [{kind: review}, {kind: strike, queue: x}, {queue: y}, {kind: ban}, {kind: label, label: a, hours: 0}]"), []string{
 			`rules.yaml:7:15: effect review needs queue`, `rules.yaml:7:53: effect strike has no queue`,
 			`rules.yaml:7:57: an effect needs a kind: one of review, label, strike, notify, preserve, report, restrict, demonetise, urgent`,

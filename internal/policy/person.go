@@ -20,7 +20,7 @@ type person struct {
 type viewer struct {
 	person
 	connected, named, self bool
-	blocked                tri
+	blocked, muted         tri
 	mutuals                int64
 	tally                  int // the row of state.tallies that has the class's counts
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/policy"
@@ -122,7 +124,7 @@ func (p *platform) doubts(in policy.Input) map[string]policy.Input {
 		for i := range c.Members {
 			c.Members[i].Blocked = false
 		}
-		*c = lacking(*c, "blocked:viewer")
+		*c = lacking(*c, "blocks:viewer")
 	})
 	with("labels", func(c *policy.Input) { c.Labels = nil; *c = lacking(*c, "label:actor", "label:content") })
 	return less
@@ -247,6 +249,53 @@ func TestMembersAreJudgedApart(t *testing.T) {
 	if differ == 0 {
 		t.Error("no two members ever differ: the test shows nothing")
 	}
+}
+
+// Whom a member has blocked changes nothing that the actor may be shown: not
+// the apparent outcome, not the notice, nor any effect.
+func TestBlocksDoNotShow(t *testing.T) {
+	for name, b := range map[string]*policy.Bundle{"shipped": shipped(t), "counting": load(t, counting+covert)} {
+		t.Run(name, func(t *testing.T) { blocksDoNotShow(t, b) })
+	}
+}
+
+func blocksDoNotShow(t *testing.T, b *policy.Bundle) {
+	p := newPlatform(b, 5)
+	stopped := 0
+	for range 1500 {
+		in := p.event()
+		for i := range in.Members {
+			in.Members[i].Blocked = false
+		}
+		open := eval(b, in)
+		in.Members = slices.Clone(in.Members)
+		for i := range in.Members {
+			in.Members[i].Blocked, in.Members[i].Muted = p.IntN(2) == 0, p.IntN(2) == 0
+		}
+		blocked := eval(b, in)
+		if got, want := apparent(blocked), apparent(open); got != want {
+			t.Fatalf("the actor is shown %v, and %v when not blocked\n%s", got, want, toJSON(t, in))
+		}
+		if d := cmp.Diff(open.Notice, blocked.Notice) + cmp.Diff(open.Effects, blocked.Effects) + cmp.Diff(open.Bands, blocked.Bands); d != "" {
+			t.Fatalf("what the actor meets differs (-open +blocked):\n%s\n%s", d, toJSON(t, in))
+		}
+		if where := looser(open, blocked); where != "" {
+			t.Fatalf("a block loosens %s\n%s", where, toJSON(t, in))
+		}
+		if looser(blocked, open) != "" {
+			stopped++
+		}
+	}
+	if stopped == 0 {
+		t.Error("no block ever stops anything: the test shows nothing")
+	}
+}
+
+func apparent(r policy.Result) decision.Outcome {
+	if r.Apparent != nil {
+		return *r.Apparent
+	}
+	return r.Outcome
 }
 
 // Each dated rule begins and ends in the moment that its dates say.

@@ -30,6 +30,7 @@ type Rule struct {
 	Source   string `json:"source,omitempty"`
 	OnError  string `json:"on_error"` // "apply", "skip", or an outcome
 	Shadow   bool   `json:"shadow,omitempty"`
+	Covert   bool   `json:"covert,omitempty"`   // the actor must not learn of it
 	Disabled bool   `json:"disabled,omitempty"` // by the manifest
 	File     string `json:"-"`
 	Line     int    `json:"-"`
@@ -81,7 +82,7 @@ var (
 )
 
 const ruleKeys = "id, events, when, viewer, act, kind, text, effects, notice, measures, jurisdictions, " +
-	"valid_from, valid_to, status, source, on_error, shadow"
+	"valid_from, valid_to, status, source, on_error, shadow, covert"
 
 // ruleSource is a rule with the nodes that later checks point to.
 type ruleSource struct {
@@ -91,6 +92,7 @@ type ruleSource struct {
 	when   *yaml.Node
 	notice *yaml.Node
 	onErr  *yaml.Node
+	covert *yaml.Node
 }
 
 func (f *file) rule(n *yaml.Node) *ruleSource {
@@ -139,6 +141,8 @@ func (r *ruleSource) field(key string, v *yaml.Node) bool {
 		r.OnError, r.onErr = f.string(v), v
 	case "shadow":
 		r.Shadow = f.bool(v)
+	case "covert":
+		r.Covert, r.covert = f.bool(v), v
 	default:
 		return false
 	}
@@ -165,6 +169,20 @@ func (r *ruleSource) check() {
 	}
 	r.file.checkPeriod(r.node, &r.Period)
 	r.checkOnError()
+	r.checkCovert()
+}
+
+// checkCovert refuses whatever of a covert rule would reach the actor.
+func (r *ruleSource) checkCovert() {
+	switch {
+	case !r.Covert:
+	case r.Act != nil:
+		r.file.fault(r.covert, "a covert rule has no act: the actor sees what becomes of what they do")
+	case r.Notice != "":
+		r.file.fault(r.covert, "a covert rule has no notice: it would tell, or take the place of another")
+	case slices.ContainsFunc(r.Effects, func(e decision.Effect) bool { return !e.Kind.InDoubt() }):
+		r.file.fault(r.covert, "a covert rule has no effects but review: others would show")
+	}
 }
 
 func (r *ruleSource) written() written {

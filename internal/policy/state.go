@@ -34,7 +34,7 @@ type state struct {
 	counts  []float64 // by slot; NaN is missing
 	labels  []tri     // by slot
 	tallies []float64 // rows of counts, by slot, that differ from viewer to viewer; the first is all 0
-	blocked tri       // whether a member who is not known to have blocked the actor has
+	blocks  tri       // what is not known of whether members blocked or muted the actor: no is nothing
 	lacks   []bool    // by slot of tallies: missing for every member
 	places  mask
 	names   []string // of the event's jurisdictions
@@ -149,7 +149,7 @@ func (s *state) readCounts() {
 		s.counts[slot] = n
 	}
 	clear(s.lacks)
-	s.blocked = no
+	s.blocks = no
 }
 
 func (s *state) readLabels() {
@@ -176,8 +176,8 @@ func (s *state) readMissing() {
 			if slot, ok := s.inputs.tallies.index[name]; ok {
 				s.lacks[slot] = true
 			}
-		case "blocked":
-			s.blocked = unsure
+		case "blocks":
+			s.blocks = unsure
 		case "label":
 			for slot, label := range s.inputs.labels.names {
 				if strings.HasPrefix(label, name+":") && s.labels[slot] == no {
@@ -254,9 +254,12 @@ func (s *state) gather() {
 	s.clearTallies()
 	for i := range s.in.Members {
 		m := &s.in.Members[i]
-		v := viewer{connected: m.Connected, named: true, mutuals: int64(m.Mutuals), blocked: s.blocked, tally: s.tallyOf(m)}
+		v := viewer{connected: m.Connected, named: true, mutuals: int64(m.Mutuals), blocked: s.blocks, muted: s.blocks, tally: s.tallyOf(m)}
 		if m.Blocked {
 			v.blocked = yes
+		}
+		if m.Muted {
+			v.muted = yes
 		}
 		v.read(&m.Subject, s.in.Protective)
 		s.members = append(s.members, s.classOf(v))

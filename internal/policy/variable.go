@@ -188,7 +188,8 @@ func viewerVariables() []variable {
 	return []variable{
 		{name: "viewer.connected", bool: func(s *state) tri { return truth(s.viewer.connected) }},
 		{name: "viewer.mutuals", int: func(s *state) (int64, bool) { return s.viewer.mutuals, true }},
-		{name: "viewer.blocked", input: "blocked:viewer", bool: func(s *state) tri { return s.viewer.blocked }},
+		{name: "viewer.blocked", input: "blocks:viewer", bool: func(s *state) tri { return s.viewer.blocked }},
+		{name: "viewer.muted", input: "blocks:viewer", bool: func(s *state) tri { return s.viewer.muted }},
 		{name: "viewer.named", bool: func(s *state) tri { return truth(s.viewer.named) }},
 		{name: "viewer.self", bool: func(s *state) tri { return truth(s.viewer.self) }},
 	}

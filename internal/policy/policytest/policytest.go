@@ -8,7 +8,7 @@
 //	    event: {type: message.send, actor: {age: {band: 18+}}, …}
 //	    signals: {text.insult: 0.9}
 //	    counts: {dm.sent/actor/24h: 3}
-//	    members: {u-9: {blocked: true, counts: {dm.received/viewer/24h: 9}}}
+//	    members: {u-9: {blocked: true, muted: false, counts: {dm.received/viewer/24h: 9}}}
 //	    labels: [actor:trusted]
 //	    missing: [signal:text.grooming]
 //	    want: {outcome: hold, members: {u-9: hold}, rules: […], not_rules: […]}

@@ -63,7 +63,7 @@ rules:
   - {id: insult, events: [content.create], when: 'signal("s") > 0.5 && viewer.age_from < 13', viewer: blur, text: t}
   - {id: shadow, events: [content.create], when: 'signal("s") > 0.5', act: block, text: t, shadow: true}
   - {id: flood, events: [message.send], when: 'viewer.minor && (count("got", viewer, "1h") > 5 || count("sent", actor, "7d") > 9)', viewer: confirm, text: t}
-  - {id: blocked, events: [message.send], when: viewer.blocked, viewer: block, text: t}
+  - {id: blocked, events: [message.send], when: viewer.blocked, viewer: block, text: t, covert: true}
   - {id: announced, events: [content.create], when: "true", act: block, text: t, status: announced}
 safeguards:
   - {id: minors, under: 18, effects: {autoplay: false, dm_from_strangers: "off"}, locked: [autoplay], valid_to: 2027-01-01}
@@ -110,7 +110,8 @@ func TestExpectations(t *testing.T) {
 		{"a count in vain", message + "\n    counts: {sent/actor/24h: 10}", "no rule for message.send reads the count sent/actor/24h, they read [got/viewer/1h sent/actor/168h]"},
 		{"counted", message + "\n    want: {not_counted: [got]}", "counted has got"},
 		{"counted, read by none", message + "\n    want: {counted: [nobody.reads]}", "no rule reads a counter nobody.reads, they read [got sent]"},
-		{"blocked", message + "\n    rule: blocked\n    members: {m1: {blocked: true}}\n    want: {outcome: block}", ""},
+		{"blocked", message + "\n    rule: blocked\n    members: {m1: {blocked: true}}\n    want: {outcome: block, apparent: allow}", ""},
+		{"apparent", message + "\n    members: {m1: {blocked: true}}\n    want: {apparent: allow}", "apparent outcome is hold, want allow"},
 		{"missing", "event: {type: content.create}\n    missing: [\"signal:s\"]\n    want: {bands: {10-12: blur}, doubt: [insult], degraded: [\"signal:s\"]}", ""},
 		{"settings", "account: {band: 6-9}\n    want: {settings: {autoplay: false, dm_from_strangers: \"off\", streaks: true}, locked: [autoplay], not_locked: [streaks], rules: [minors], valid_until: 2027-01-01}", ""},
 		{"another setting", "account: {band: 18+}\n    want: {settings: {autoplay: false}}", "setting autoplay is true, want false"},

@@ -46,6 +46,7 @@ type test struct {
 type member struct {
 	Counts  map[string]float64 `yaml:"counts"` // before those of the test
 	Blocked bool               `yaml:"blocked"`
+	Muted   bool               `yaml:"muted"`
 }
 
 // account is whose safeguards are asked for.
@@ -59,6 +60,7 @@ type account struct {
 // want is what a test expects; what it does not name, it does not check.
 type want struct {
 	Outcome       string            `yaml:"outcome"`
+	Apparent      string            `yaml:"apparent"` // to the actor
 	Bands         map[string]string `yaml:"bands"`
 	Members       map[string]string `yaml:"members"`
 	Rules         []string          `yaml:"rules"`

@@ -86,6 +86,13 @@ func (c *check) event(ctx context.Context, b *policy.Bundle) []string {
 	if w.Outcome != "" {
 		c.equal("outcome", r.Outcome, w.Outcome)
 	}
+	if w.Apparent != "" {
+		apparent := r.Outcome
+		if r.Apparent != nil {
+			apparent = *r.Apparent
+		}
+		c.equal("apparent outcome", apparent, w.Apparent)
+	}
 	bands := map[string]string{}
 	for _, band := range r.Bands {
 		bands[band.Band.String()] = band.Outcome.String()
@@ -264,7 +271,7 @@ func (t *test) count(in *policy.Input, counts []policy.Count) {
 	for i := range in.Members {
 		m := &in.Members[i]
 		given := t.Members[m.ID]
-		m.Blocked, m.Counts = given.Blocked, map[string]float64{}
+		m.Blocked, m.Muted, m.Counts = given.Blocked, given.Muted, map[string]float64{}
 		for _, c := range counts {
 			if c.PerViewer() {
 				n, own := given.Counts[c.Key()]
