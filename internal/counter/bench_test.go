@@ -107,8 +107,8 @@ func TestMemoryPerAccount(t *testing.T) {
 		t.Errorf("%d counts did not fit into 400 bytes an account", s.Evicted)
 	}
 	each := float64(s.Bytes) / float64(accounts)
-	t.Logf("%d accounts, %d counts, %.1f elements each: %.0f bytes an account, %.2f GB for 10 million; the process took %.0f more",
-		accounts, s.Counts, float64(elements)/float64(s.Counts), each, each/100, float64(resident(t)-before)/float64(accounts))
+	t.Logf("%d accounts, %d counts, %.1f elements each: %.0f bytes an account, %.2f GB for 10 million; the process has grown by %.2f GB",
+		accounts, s.Counts, float64(elements)/float64(s.Counts), each, each/100, float64(resident(t)-before)/1e9)
 }
 
 // resident is how many bytes this process has in memory, 0 where unknown.
