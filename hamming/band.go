@@ -13,9 +13,10 @@ const fewestBanded = 4096
 type band struct {
 	cut
 	starts []uint32 // codes whose bits have the value k are at starts[k] to starts[k+1] of next and order
-	next   []byte   // their bits in the band that follows, after the last the first: two bytes each, and six more
+	next   []byte   // their bits in the band that follows: two bytes each, and six more
 	order  []byte   // their positions in codes, three bytes each; nil in the first band, whose order is that of codes
 	flips  flips
+	after  int // the band that follows in the ring of this one
 }
 
 // position is where in codes the at-th of the order is.
@@ -81,19 +82,20 @@ func cuts(m int) []cut {
 	return all
 }
 
-// bandsOf sorts ascending codes by the bits of each of m bands.
-func bandsOf(codes []Code, m int) []band {
-	bands := emptyBands(m)
+// bandsOf sorts ascending codes by the bits of each of m bands, those that are
+// crowded in a ring of their own.
+func bandsOf(codes []Code, m int, crowded uint64) []band {
+	bands := emptyBands(m, crowded)
 	var room []uint64
 	if m > 1 {
-		room = make([]uint64, len(codes))
+		room = large[uint64](len(codes))
 	}
 	for i := range bands {
-		b, next := &bands[i], bands[(i+1)%m].cut
+		b, next := &bands[i], bands[bands[i].after].cut
 		b.starts = make([]uint32, 1<<b.width+1)
-		b.next = make([]byte, 2*len(codes)+6)
+		b.next = large[byte](2*len(codes) + 6)
 		if i > 0 {
-			b.order = make([]byte, 3*len(codes))
+			b.order = large[byte](3 * len(codes))
 			b.sort(codes, next, room)
 			continue
 		}
@@ -144,7 +146,7 @@ func (b *band) sort(codes []Code, next cut, room []uint64) {
 }
 
 // emptyBands is m bands that know their bits only.
-func emptyBands(m int) []band {
+func emptyBands(m int, crowded uint64) []band {
 	if m == 0 {
 		return nil
 	}
@@ -154,7 +156,11 @@ func emptyBands(m int) []band {
 		if _, ok := known[c.width]; !ok {
 			known[c.width] = flipsOf(c.width)
 		}
-		bands[i] = band{cut: c, flips: known[c.width]}
+		after := (i + 1) % m
+		for crowded>>after&1 != crowded>>i&1 {
+			after = (after + 1) % m
+		}
+		bands[i] = band{cut: c, flips: known[c.width], after: after}
 	}
 	return bands
 }

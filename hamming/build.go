@@ -12,7 +12,8 @@ func build(entries []Entry, banded int) *segment {
 	s := &segment{ids: ids, dead: newMarks(len(ids))}
 	for _, p := range split(all, s, banded) {
 		for _, p := range p.pieces(mostBanded) {
-			p.bands = bandsOf(p.codes, bandsFor(len(p.codes), banded))
+			p.crowded = crowdedKeys(p.codes, banded).bands()
+			p.bands = bandsOf(p.codes, bandsFor(len(p.codes), banded), p.crowded)
 			s.parts = append(s.parts, p)
 		}
 	}
@@ -41,7 +42,7 @@ func sortEntries(entries []Entry) ([]Code, []uint64) {
 	for k := range len(ends) - 1 {
 		ends[k+1] += ends[k]
 	}
-	codes, ids := make([]Code, len(entries)), make([]uint64, len(entries))
+	codes, ids := large[Code](len(entries)), large[uint64](len(entries))
 	for i := range entries { // ends[k] goes from where bucket k begins to where it ends
 		k := entries[i].Code[0] >> shift
 		codes[ends[k]], ids[ends[k]] = entries[i].Code, entries[i].ID
@@ -85,7 +86,7 @@ func fold(codes []Code, ids []uint64) (part, []uint64) {
 		last = e
 	}
 	p.starts = append(p.starts, uint32(len(folded)))
-	return part{trimmed(p.codes), trimmed(p.starts), nil}, trimmed(folded)
+	return part{codes: trimmed(p.codes), starts: trimmed(p.starts)}, trimmed(folded)
 }
 
 // trimmed is a without room to grow, if that is much.
@@ -109,7 +110,7 @@ const (
 // have. The ids of the segment are put in their order.
 func split(all part, s *segment, banded int) []part {
 	crowded := crowdedKeys(all.codes, banded)
-	if crowded == nil {
+	if crowded.bands() == 0 {
 		return []part{all}
 	}
 	inCrowd := make([]bool, len(all.codes))
@@ -129,7 +130,7 @@ func split(all part, s *segment, banded int) []part {
 		crowd bool
 		codes int
 	}{{false, len(all.codes) - crowd}, {true, crowd}} {
-		p := part{codes: make([]Code, 0, side.codes), starts: make([]uint32, 0, side.codes+1)}
+		p := part{codes: large[Code](side.codes)[:0], starts: make([]uint32, 0, side.codes+1)}
 		for i, c := range all.codes {
 			if inCrowd[i] == side.crowd {
 				p.codes = append(p.codes, c)
@@ -150,11 +151,13 @@ type keys struct {
 	of   [][]uint32 // ascending
 }
 
-// crowdedKeys looks for them in a sample, and returns nil if there are none.
+// crowdedKeys looks for them in a sample.
 func crowdedKeys(codes []Code, banded int) *keys {
-	k := &keys{cuts: cuts(bandsFor(len(codes), banded))}
+	k := new(keys)
+	if m := bandsFor(len(codes), banded); m > 0 {
+		k.cuts = cuts(m)
+	}
 	k.of = make([][]uint32, len(k.cuts))
-	found := false
 	step := max(len(codes)/sampled, 1)
 	for i, cut := range k.cuts {
 		var sample []uint32
@@ -165,14 +168,20 @@ func crowdedKeys(codes []Code, banded int) *keys {
 		for j := crowding; j < len(sample); j++ {
 			if sample[j] == sample[j-crowding] && (len(k.of[i]) == 0 || k.of[i][len(k.of[i])-1] != sample[j]) {
 				k.of[i] = append(k.of[i], sample[j])
-				found = true
 			}
 		}
 	}
-	if !found {
-		return nil
-	}
 	return k
+}
+
+// bands has a bit for each band that has such values.
+func (k *keys) bands() (crowded uint64) {
+	for i := range k.of {
+		if len(k.of[i]) > 0 {
+			crowded |= 1 << i
+		}
+	}
+	return crowded
 }
 
 // shares reports whether two bands of the code or more have such a value.

@@ -6,7 +6,7 @@ import (
 )
 
 // word is what the arrays of a snapshot consist of.
-type word interface{ uint32 | uint64 | Code }
+type word interface{ byte | uint32 | uint64 | Code }
 
 // inPlace reports whether the bytes of a snapshot are those of an array here,
 // which they are on a little-endian machine if they begin where it may.

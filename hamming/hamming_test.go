@@ -283,7 +283,7 @@ func TestPieces(t *testing.T) {
 		t.Fatalf("%d parts", len(s.parts))
 	}
 	for i := range s.parts {
-		s.parts[i].bands = bandsOf(s.parts[i].codes, leastBands)
+		s.parts[i].bands = bandsOf(s.parts[i].codes, leastBands, 0)
 	}
 	for i, e := range entries {
 		found := false

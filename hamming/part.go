@@ -11,6 +11,8 @@ type part struct {
 	codes  []Code   // ascending, each once
 	starts []uint32 // the ids of codes[i] are the segment's ids[starts[i]:starts[i+1]], ascending
 	bands  []band   // none in a small part
+
+	crowded uint64 // a bit for each band in which many codes have the same value
 }
 
 // search gives the position and distance of each code within radius of q
@@ -42,12 +44,12 @@ const gathered = 512
 // there too, and rule out most of what chance brings.
 func (p *part) probe(q *Code, radius int, plan *plan, yield func(i, distance int) bool) bool {
 	var buf [gathered]candidate
-	n, m := 0, len(p.bands)
+	n := 0
 	for i := range p.bands {
 		b, key := &p.bands[i], plan.keys[i]
 		b.fetch(key, b.flips.within(plan.radii[i]))
 		for flipped := 0; flipped <= int(plan.radii[i]); flipped++ {
-			four := fourWithin(uint16(plan.keys[after(i, m)]), plan.left(i, flipped, m))
+			four := fourWithin(uint16(plan.keys[b.after]), plan.left(b, i, flipped))
 			for _, flip := range b.flips.exactly(flipped) {
 				from, to := b.starts[key^flip], b.starts[key^flip+1]
 				for ; from < to; from += 4 {
@@ -135,10 +137,10 @@ func (p *part) compare(q *Code, radius int, plan *plan, candidates []candidate, 
 // foundBefore reports whether a band before the i-th finds the code as well:
 // each is given once, without a list of those given.
 func (p *part) foundBefore(c *Code, i int, plan *plan) bool {
-	m := len(p.bands)
 	differ := func(j int) int { return bits.OnesCount32(p.bands[j].key(c) ^ plan.keys[j]) }
 	for j := range i {
-		if d := differ(j); d <= int(plan.radii[j]) && differ(after(j, m)) <= plan.left(j, d, m) {
+		b := &p.bands[j]
+		if d := differ(j); d <= int(plan.radii[j]) && differ(b.after) <= plan.left(b, j, d) {
 			return true
 		}
 	}

@@ -44,23 +44,16 @@ type plan struct {
 	radii [mostBands]int8
 }
 
-// after is the band that follows the i-th of m, around.
-func after(i, m int) int {
-	if i+1 == m {
-		return 0
-	}
-	return i + 1
-}
-
-// left is how many bits may differ in the band after the i-th of m, if some
-// are flipped in that one. Give each band in the ring its radius plus one, and
-// let the code differ in fewer bits than that is together. Then there is a
-// band from which on the code never uses up what was given so far, however far
-// one goes: if each band led to one where it did, laps from there to there
-// would add up to rounds in which it used as much as was given. So what is
-// near is found by a band of whose gift, and the next one's, something is left.
-func (p *plan) left(i, flipped, m int) int {
-	return int(p.radii[i]) + int(p.radii[after(i, m)]) + 1 - flipped
+// left is how many bits may differ in the band after the i-th, if some are
+// flipped in that one. Give each band its radius plus one, and let a code differ
+// in fewer bits than that is together: then also in those of some ring. In that
+// there is a band from which on the code never uses up what was given so far,
+// however far one goes around: if each band led to one where it did, laps from
+// there to there would add up to rounds in which it used as much as was given.
+// So what is near is found by a band of whose gift, and the next one's,
+// something is left.
+func (p *plan) left(b *band, i, flipped int) int {
+	return int(p.radii[i]) + int(p.radii[b.after]) + 1 - flipped
 }
 
 // Costs are counted in the time that a scan takes for a third of a code: what

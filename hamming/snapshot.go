@@ -22,7 +22,7 @@ import (
 //	each segment          ids, parts: uint64
 //	                      ids: uint64 each
 //	                      dead: uint64 each, a bit for each id
-//	  each part           codes, bands: uint64
+//	  each part           codes, bands, crowded: uint64
 //	                      codes: 4 × uint64 each
 //	                      starts: uint32 each, codes + 1 of them
 //	    each band         starts: uint32 each, 2^width + 1 of them
@@ -95,7 +95,7 @@ func (e *encoder) segment(s *segment, dead []uint64) {
 	e.u64s(dead...)
 	for i := range s.parts {
 		p := &s.parts[i]
-		e.u64s(uint64(len(p.codes)), uint64(len(p.bands)))
+		e.u64s(uint64(len(p.codes)), uint64(len(p.bands)), p.crowded)
 		e.write(bytesOf(p.codes))
 		e.u32s(p.starts)
 		for j := range p.bands {
@@ -249,12 +249,12 @@ func (d *decoder) segment() *segment {
 }
 
 func (d *decoder) part() part {
-	codes, bands := d.u64(), d.u64()
+	codes, bands, crowded := d.u64(), d.u64(), d.u64()
 	if codes == 0 || codes > math.MaxUint32-1 || bands > mostBands || bands != 0 && (bands < leastBands || codes > mostBanded) {
 		d.fail("a part has an impossible size")
 		return part{}
 	}
-	p := part{codes: d.codes(codes), starts: d.u32s(codes + 1), bands: emptyBands(int(bands))}
+	p := part{codes: d.codes(codes), starts: d.u32s(codes + 1), bands: emptyBands(int(bands), crowded), crowded: crowded}
 	for i := range p.bands {
 		b := &p.bands[i]
 		b.starts = d.u32s(1<<b.width + 1)
