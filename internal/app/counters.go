@@ -14,11 +14,12 @@ func (a *App) openCounters(context.Context) error {
 	if err != nil {
 		return err
 	}
+	metrics := counter.NewMetrics(a.watch.Metrics) // 0 in memory, so that an alarm need not ask for the engine
 	c := &a.cfg.Counters
 	if c.Engine == "redis" {
 		r, err := counter.OpenRedis(counter.RedisOptions{
 			URL: c.URL.Reveal(), Secret: secret, Timeout: c.Timeout, Keep: c.Keep,
-			Now: a.options.Now, Log: a.watch.Log, Metrics: counter.NewMetrics(a.watch.Metrics),
+			Now: a.options.Now, Log: a.watch.Log, Metrics: metrics,
 		})
 		if err != nil {
 			return err

@@ -419,6 +419,7 @@ func BenchmarkRedis(b *testing.B) {
 	server := countertest.StartRedis(b)
 	r := openRedis(b, server.URL, counter.RedisOptions{Timeout: patient})
 	until(b, r, met("a", "x"), nil)
+	b.SetParallelism(8) // of a server that waits for the network most of the time
 	b.RunParallel(func(p *testing.PB) {
 		for i := 0; p.Next(); i++ {
 			adds, reads := ofMessage(i, 10_000)
