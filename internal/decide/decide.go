@@ -19,6 +19,7 @@ import (
 	"github.com/breakwater-project/breakwater/decision"
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/age"
+	"github.com/breakwater-project/breakwater/internal/contact"
 	"github.com/breakwater-project/breakwater/internal/counter"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/label"
@@ -31,6 +32,7 @@ import (
 type Engine struct {
 	Accounts *age.Accounts
 	Labels   *label.Labels
+	Blocks   *contact.Blocks // nil: nobody blocks anybody
 	Rules    *Rules
 	Journal  *journal.Log
 	Contents *Contents
@@ -131,6 +133,7 @@ func (e *Engine) look(ctx context.Context, ev *event.Event) *draft {
 	e.locate(d)
 	d.coarsen()
 	e.knowLabels(ctx, ev, &d.input)
+	e.knowBlocks(ctx, ev, &d.input)
 	e.attend(d)
 	e.expose(ctx, d)
 	e.detect(ctx, d.rules, ev, &d.input)
