@@ -76,6 +76,13 @@ type Config struct {
 		Keep    int           `yaml:"keep" default:"100000" min:"1" doc:"what is counted while Redis does not answer, about 150 bytes each; beyond that the oldest is lost"`
 	} `yaml:"counters"`
 
+	Wellbeing struct {
+		Counts bool          `yaml:"counts" default:"false" doc:"how each age band used the platform is counted by day, in groups of at least ten people"`
+		Gap    time.Duration `yaml:"gap" default:"10m" min:"1m" doc:"longest time between two events of a session: after that it has ended where the last one was"`
+		Break  time.Duration `yaml:"break" default:"5m" min:"1m" doc:"shortest pause that is a break"`
+		People int           `yaml:"people" default:"1000000" min:"1" doc:"people whose time online today is kept in memory at most, up to 4 kB each while they are online"`
+	} `yaml:"wellbeing"`
+
 	Matching struct {
 		ImageBytes     Bytes `yaml:"image_bytes" default:"32MiB" min:"1KiB" doc:"file that is sent to be matched or hashed"`
 		ImagePixels    int   `yaml:"image_pixels" default:"100000000" min:"1" doc:"width times height of an image; memory while it is decoded is up to about 8 bytes a pixel"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -23,13 +24,16 @@ type Ranked struct {
 	ID      string           `json:"id"`
 	Outcome decision.Outcome `json:"outcome" enum:"allow,inform,demote,blur,confirm,gate,hold,block"`
 	Rank    float64          `json:"rank" minimum:"0" maximum:"1"`
+	Budget  Spent            `json:"budget,omitzero" doc:"The budget that lowers the rank, or takes the item out, because the viewer has been shown enough of its kind"`
 }
 
 // FilterFeed says which items the viewer may be shown, in the given order. It
 // uses the vectors stored with the items' decisions. An item is evaluated
 // again where its vector can't know enough: policy has changed since, the
 // viewer is somewhere else, or the platform has labelled the item. An item
-// never seen is evaluated as unseen content, not assumed safe.
+// never seen is evaluated as unseen content, not assumed safe. What budgets are
+// about weighs less, and then nothing, the more of it the viewer was shown, and
+// the more of it stands above in the list.
 func (e *Engine) FilterFeed(ctx context.Context, viewerID string, viewer policy.Subject, items []string) ([]Ranked, *policy.Bundle, error) {
 	bundle := e.Rules.Bundle()
 	vectors, err := e.Contents.get(ctx, items)
@@ -45,16 +49,43 @@ func (e *Engine) FilterFeed(ctx context.Context, viewerID string, viewer policy.
 		return nil, nil, err
 	}
 	view := feedView{Engine: e, bundle: bundle, viewer: viewer, places: bundle.PlacesOf(viewer)}
-	ranked := make([]Ranked, len(items))
+	ranked, kinds := make([]Ranked, len(items)), make([][]string, len(items))
 	for i, id := range items {
 		v, seen := vectors[id]
-		o, err := view.outcome(ctx, v, seen, labels[id])
+		o, err := view.outcome(ctx, &v, seen, labels[id])
 		if err != nil {
 			return nil, nil, err
 		}
 		ranked[i] = Ranked{ID: id, Outcome: o, Rank: rank(o, wishes(less, id, &v, labels[id]))}
+		kinds[i] = kindsOf(v.kinds, labels[id])
 	}
+	e.spendBudgets(ctx, viewerID, bundle.Budgets(viewer), ranked, kinds)
 	return ranked, bundle, nil
+}
+
+// spendBudgets weighs the items that are in the feed by what is left of the
+// viewer's budgets, from the top of the list down.
+func (e *Engine) spendBudgets(ctx context.Context, viewerID string, budgets []policy.Budget, ranked []Ranked, kinds [][]string) {
+	if len(budgets) == 0 {
+		return
+	}
+	present, in := map[string]bool{}, 0
+	for i := range ranked {
+		if ranked[i].Rank > 0 {
+			in++
+			for _, kind := range kinds[i] {
+				present[kind] = true
+			}
+		}
+	}
+	ledger := e.openLedger(ctx, viewerID, budgets, slices.Sorted(maps.Keys(present)), in)
+	for i := range ranked {
+		if r := &ranked[i]; r.Rank > 0 {
+			var weight float64
+			weight, r.Budget = ledger.spend(kinds[i])
+			r.Rank *= weight
+		}
+	}
 }
 
 // feedView is one viewer's look at a feed.
@@ -66,7 +97,7 @@ type feedView struct {
 	unseen *decision.Outcome // the same for every item never seen
 }
 
-func (f *feedView) outcome(ctx context.Context, v vector, seen bool, labels []string) (decision.Outcome, error) {
+func (f *feedView) outcome(ctx context.Context, v *vector, seen bool, labels []string) (decision.Outcome, error) {
 	if !seen {
 		if len(labels) > 0 {
 			return f.unknownItem(ctx, labels), nil
@@ -78,7 +109,7 @@ func (f *feedView) outcome(ctx context.Context, v vector, seen bool, labels []st
 		return *f.unseen, nil
 	}
 	if v.policy != policyMark(f.bundle.Digest()) || len(labels) > 0 || !subset(f.places, v.places) {
-		if err := f.again(ctx, &v, labels); err != nil {
+		if err := f.again(ctx, v, labels); err != nil {
 			return decision.Block, err
 		}
 	}
@@ -98,7 +129,7 @@ func (f *feedView) unknownItem(ctx context.Context, labels []string) decision.Ou
 }
 
 // again evaluates what the item's decision saw under today's bundle, with the
-// viewer's place and the platform's labels added.
+// viewer's place and the platform's labels added, and puts that into v.
 func (f *feedView) again(ctx context.Context, v *vector, labels []string) error {
 	entry, err := f.Journal.Get(ctx, journal.ID(v.seq))
 	if err != nil {
@@ -110,9 +141,11 @@ func (f *feedView) again(ctx context.Context, v *vector, labels []string) error 
 	}
 	in.Markets = append(slices.Clone(in.Markets), f.places...)
 	in.Labels = mergeLabels(in.Labels, contentLabels(labels))
-	for i, b := range f.bundle.Eval(ctx, &in).Bands {
+	r := f.bundle.Eval(ctx, &in)
+	for i, b := range r.Bands {
 		v.bands[i] = b.Outcome
 	}
+	v.kinds = split(joinKinds(r.Reasons))
 	return nil
 }
 

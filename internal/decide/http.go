@@ -57,8 +57,9 @@ func (e *Engine) Routes(a *web.API, l Limits) {
 	}, e.getSafeguards)
 	web.Register(a, web.Operation{
 		Method: "POST", Path: "/v1/feeds/filter", ID: "filter-feed", Tag: "Feeds",
-		Summary: "Which items a viewer may be shown, and how prominently",
-		Roles:   platform,
+		Summary:     "Which items a viewer may be shown, and how prominently",
+		Description: "Multiply your own ranking by rank; 0 takes an item out. Say in shown what the viewer was shown of earlier lists, or send content.view events: budgets of the policy bound how much of one kind of harm one person meets in a day, and in one list.",
+		Roles:       platform,
 	}, e.postFilter)
 	web.Register(a, web.Operation{
 		Method: "POST", Path: "/v1/feeds/feedback", ID: "feed-feedback", Tag: "Feeds",
@@ -212,6 +213,7 @@ func (e *Engine) postFilter(ctx context.Context, in *struct {
 	Body struct {
 		Viewer viewer   `json:"viewer" doc:"Either id, or band and country"`
 		Items  []string `json:"items" maxItems:"2000" nullable:"false" doc:"Content ids, in the platform's order"`
+		Shown  []string `json:"shown,omitempty" maxItems:"2000" nullable:"false" doc:"Content ids that the viewer, named by id, was shown since the last request; saying it twice does no harm"`
 	}
 }) (*struct{ Body filterAnswer }, error) {
 	v := in.Body.Viewer
@@ -222,11 +224,14 @@ func (e *Engine) postFilter(ctx context.Context, in *struct {
 	if v.Band != nil {
 		band = *v.Band
 	}
-	if err := web.Charge(ctx, 1+len(in.Body.Items)/100); err != nil {
+	if err := web.Charge(ctx, 1+(len(in.Body.Items)+len(in.Body.Shown))/100); err != nil {
 		return nil, err
 	}
 	subject, err := e.Viewer(ctx, v.ID, band, v.Country)
 	if err != nil {
+		return nil, refusal(err)
+	}
+	if err := e.NoteShown(ctx, v.ID, subject, in.Body.Shown); err != nil {
 		return nil, refusal(err)
 	}
 	items, bundle, err := e.FilterFeed(ctx, v.ID, subject, in.Body.Items)
