@@ -22,6 +22,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/assurance/token"
 	"github.com/breakwater-project/breakwater/internal/config"
 	"github.com/breakwater-project/breakwater/internal/console"
+	"github.com/breakwater-project/breakwater/internal/contact"
 	"github.com/breakwater-project/breakwater/internal/counter"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
@@ -38,6 +39,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/server"
 	"github.com/breakwater-project/breakwater/internal/telemetry"
 	"github.com/breakwater-project/breakwater/internal/web"
+	"github.com/breakwater-project/breakwater/internal/wellbeing"
 )
 
 // Options is what the surroundings give.
@@ -58,6 +60,8 @@ type App struct {
 	Lists  *hashlist.Lists
 	Hasher *hashlist.Hasher
 
+	wellbeing *wellbeing.Wellbeing
+	blocks    *contact.Blocks
 	exchanges *exchange.Exchanges
 	counters  counter.Store
 
@@ -121,7 +125,7 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.db.Close)
-	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations())
+	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), contact.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations(), wellbeing.Migrations())
 	if err != nil {
 		return err
 	}
@@ -186,15 +190,16 @@ func (a *App) openEngine(ctx context.Context) error {
 	a.Engine = &decide.Engine{
 		Accounts: age.New(a.db, age.Options{
 			Now: a.options.Now, Youngest: youngest,
-			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks, a.eraseMemory),
+			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks, a.eraseBlocks, a.eraseMemory, a.eraseUse),
 		}),
-		Labels: labels, Rules: decide.NewRules(rules.Bundle, rules.Detect),
+		Labels: labels, Blocks: a.openBlocks(), Rules: decide.NewRules(rules.Bundle, rules.Detect),
 		Journal: log, Contents: contents, Vault: vault, Counters: a.counters,
 		Clock: clock, Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
 		Now: a.options.Now, Observe: a.observe,
 		Metrics: decide.NewMetrics(a.watch.Metrics), Log: a.watch.Log,
 	}
 	addJobs(a.queue, log, labels)
+	a.openWellbeing()
 	return a.remember(ctx)
 }
 
@@ -210,6 +215,8 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	})
 	a.Engine.Accounts.Routes(a.api)
 	a.Engine.Labels.Routes(a.api)
+	a.Engine.Blocks.Routes(a.api)
+	a.wellbeing.Routes(a.api, a.Engine)
 	a.addMatching()
 	if err := a.addExchanges(); err != nil {
 		return err
