@@ -1,6 +1,7 @@
 package counter
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -217,10 +218,10 @@ func TestClosed(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Count(t.Context(), add, nil); err != ErrClosed {
+	if _, err := m.Count(t.Context(), add, nil); !errors.Is(err, ErrClosed) {
 		t.Errorf("add after Close: %v", err)
 	}
-	if _, err := m.Count(t.Context(), nil, []Read{{Counter: "a", Owner: "o", Window: time.Hour, At: began}}); err != ErrClosed {
+	if _, err := m.Count(t.Context(), nil, []Read{{Counter: "a", Owner: "o", Window: time.Hour, At: began}}); !errors.Is(err, ErrClosed) {
 		t.Errorf("read after Close: %v", err)
 	}
 	if err := m.Forget(t.Context(), "o"); err != nil {

@@ -34,7 +34,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatal("redis-server is not installed: on Debian it is the package redis-server; scripts/setup.sh installs it")
 	}
-	dir, err := os.MkdirTemp("", "redis-") // short: a socket's path has a limit
+	dir, err := os.MkdirTemp("", "redis-") //nolint:usetesting // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 func (r *Redis) Start(t testing.TB) {
 	t.Helper()
 	args := append([]string{"--port", "0", "--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--daemonize", "no"}, r.args...)
-	r.cmd = exec.Command("redis-server", args...) //nolint:noctx // ended by Stop
+	r.cmd = exec.Command("redis-server", args...) //nolint:noctx,gosec // ended by Stop; arguments of tests
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
