@@ -136,8 +136,9 @@ func (t *tally) harm(ev *event.Event, truth *Truth, outcome decision.Outcome, fo
 		t.pointed = true
 	}
 	for i := range ev.Audience.Members {
-		if m := &ev.Audience.Members[i]; m.ID == truth.Target && m.Connected && !t.pointed {
+		if m := &ev.Audience.Members[i]; m.ID == truth.Target && m.Connected && !t.pointed && !t.accepted {
 			t.accepted = true
+			t.slowed = hit{} // what slowed the first contact was overcome
 		}
 	}
 	now := hit{t.said, len(t.reached), !t.pointed}

@@ -111,6 +111,9 @@ func New(opts Options) (*World, error) {
 		opts.Start = DefaultStart
 	}
 	opts.Start = opts.Start.UTC().Truncate(time.Hour)
+	if opts.Half != Both && opts.Half != Open && opts.Half != HeldOut {
+		return nil, fmt.Errorf("simulate: half %q: must be %s or %s", opts.Half, Open, HeldOut)
+	}
 	if opts.Stories > 0 && opts.Days == 0 {
 		return nil, errors.New("simulate: stories that are told so many times need a number of days")
 	}
