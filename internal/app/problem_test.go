@@ -24,6 +24,7 @@ var bodies = map[string]string{
 	"POST /v1/match":           `{"hash":{"md5":"000102030405060708090a0b0c0d0e0f"}}`,
 	"POST /v1/banks":           `{"name":"b-1","kind":"csam"}`,
 	"PUT /v1/banks/{name}":     `{"kind":"csam"}`,
+	"POST /v1/usage/push":      `{"pushes":[{"account":"u-1","purpose":"message","time_zone":"Europe/London"}]}`,
 	"POST /v1/labels":          `{"content":"p-1","kind":"ppc.porn","source":"trust-team","expires":"2099-01-01T00:00:00Z"}`,
 
 	"POST /v1/banks/{name}/entries/{id}/feedback": `{"verdict":"denied"}`,
