@@ -145,12 +145,15 @@ func TestMemos(t *testing.T) {
 			continue
 		}
 		kept := read()
-		for s := range m.shards {
-			for _, c := range m.shards[s].crowds {
+		for i := range m.shards {
+			s := &m.shards[i]
+			s.mu.Lock()
+			for _, c := range s.crowds {
 				before := c.bytes()
 				c.memos = [memos]memo{}
-				m.shards[s].bulk += c.bytes() - before
+				s.bulk += c.bytes() - before
 			}
+			s.mu.Unlock()
 		}
 		if anew := read(); fmt.Sprint(kept) != fmt.Sprint(anew) {
 			t.Fatalf("after %d: kept %v, counted anew %v", i, kept, anew)
