@@ -11,6 +11,7 @@ import (
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/config"
+	"github.com/breakwater-project/breakwater/internal/contact"
 	"github.com/breakwater-project/breakwater/internal/decide"
 	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/internal/simulate"
@@ -76,6 +77,11 @@ func (s *scoring) add(ctx context.Context, ev event.Event, truth simulate.Truth)
 		}
 	}
 	s.now.Store(ev.Time.UnixMicro())
+	if ev.Type == simulate.Block {
+		if _, err := s.engine.Blocks.Put(ctx, ev.Actor.ID, ev.Audience.Members[0].ID, contact.Block); err != nil {
+			return fmt.Errorf("score: block: %w", err)
+		}
+	}
 	s.events, s.truths = append(s.events, ev), append(s.truths, truth)
 	return nil
 }

@@ -176,14 +176,15 @@ func (b *Board) rung(ev *event.Event, truth *Truth, d *decision.Decision, outcom
 	if truth.Years >= 18 && !slices.ContainsFunc(d.Members, func(m decision.Member) bool { return m.Band != event.Band18Plus }) {
 		return
 	}
-	rules := map[string]bool{}
+	rules, care := map[string]bool{}, map[string]bool{}
 	for _, r := range d.Reasons {
-		if r.Outcome >= decision.Gate && b.watches(r.Rule) {
+		care[r.Rule] = r.Kind == "support.seeking_help" // accuses nobody
+		if r.Outcome >= decision.Gate && b.watches(r.Rule) && !care[r.Rule] {
 			rules[r.Rule] = true
 		}
 	}
 	for _, e := range d.Effects {
-		if b.accuses(e) {
+		if b.accuses(e) && !care[e.Rule] {
 			rules[e.Rule] = true
 		}
 	}

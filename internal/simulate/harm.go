@@ -28,9 +28,19 @@ func harms() []story {
 	}
 }
 
-// offender is an adult who is new and says that they are of age, or a child.
+// offender is an adult who says that they are of age, or a child. Most are
+// new; some have been there for long, or have won a friend of the child before.
 func (t *telling) offender() int {
-	i := t.newcomer(22+t.rnd.IntN(30), event.BasisDeclared, 1+t.rnd.IntN(25))
+	days := 1 + t.rnd.IntN(25)
+	if t.rnd.IntN(10) < 3 {
+		days = 60 + t.rnd.IntN(400)
+	}
+	i := t.newcomer(22+t.rnd.IntN(30), event.BasisDeclared, days)
+	if friends := t.people[t.target].friends; len(friends) > 0 && t.rnd.IntN(10) < 2 {
+		friend := friends[t.rnd.IntN(len(friends))]
+		t.accept(i, friend)
+		t.people[i].friends = append(t.people[i].friends, friend)
+	}
 	if t.rnd.IntN(2) == 0 {
 		t.people[i].Age.Band = event.Band13to15
 	}

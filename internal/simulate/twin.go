@@ -32,13 +32,17 @@ func twins() []story {
 }
 
 // known is somebody whom the target has accepted, of an age; half of the
-// adults have proven theirs.
+// adults have proven theirs, and some have only just joined.
 func (t *telling) known(from, to int) int {
 	basis := event.BasisDeclared
 	if from >= 18 && t.rnd.IntN(2) == 0 {
 		basis = event.BasisVerified
 	}
-	i := t.newcomer(from+t.rnd.IntN(to-from+1), basis, 60+t.rnd.IntN(900))
+	days := 60 + t.rnd.IntN(900)
+	if t.rnd.IntN(10) < 2 {
+		days = 1 + t.rnd.IntN(30)
+	}
+	i := t.newcomer(from+t.rnd.IntN(to-from+1), basis, days)
 	t.accept(i, t.target)
 	return i
 }
