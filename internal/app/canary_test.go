@@ -60,7 +60,7 @@ func TestCanary(t *testing.T) {
 			key := s.key(t, "platform")
 			secret := key[strings.LastIndexByte(key, '_')+1:]
 			refused := s.speak(t, key)
-			for _, table := range []string{"db_probe", "journal_tag", "age_account", "label_label", "decide_less", "decide_content", "assurance_session", "assurance_request", "assurance_appeal"} {
+			for _, table := range []string{"db_probe", "journal_tag", "age_account", "label_label", "contact_account", "decide_less", "decide_content", "assurance_session", "assurance_request", "assurance_appeal"} {
 				if _, err := s.DB().Write.ExecContext(t.Context(), `ALTER TABLE `+table+` RENAME TO `+table+`_away`); err != nil {
 					t.Fatal(err)
 				}
@@ -117,6 +117,12 @@ func (s *server) speak(t *testing.T, key string) (refused []string) {
 		{method: "PUT", path: "/v1/accounts/canary%00", body: `{}`},
 		{method: "GET", path: "/v1/accounts/canary-nobody"},
 		{method: "GET", path: "/v1/accounts/canary-nobody?other=canary"},
+		{method: "PUT", path: "/v1/accounts/canary-member/blocks/canary-actor", body: `{"mode":"block"}`},
+		{method: "PUT", path: "/v1/accounts/canary-member/blocks/canary-member", body: `{"mode":"block"}`},
+		{method: "PUT", path: "/v1/accounts/canary-member/blocks/canary-actor", body: `{"mode":"canary"}`},
+		{method: "PUT", path: "/v1/accounts/canary-member/blocks", body: `{"unknown":"canary"}`},
+		{method: "GET", path: "/v1/accounts/canary-member/blocks"},
+		{method: "DELETE", path: "/v1/accounts/canary-member/blocks/canary%00"},
 		{method: "POST", path: "/v1/labels", body: `{"account":"canary-actor","kind":"trusted","source":"canary"}`},
 		{method: "POST", path: "/v1/labels", body: `{"account":"canary","kind":"CANARY canary","source":"canary"}`},
 		{method: "POST", path: "/v1/feeds/filter", body: `{"viewer":{"id":"canary-viewer"},"items":["canary-item"]}`},

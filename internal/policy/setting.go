@@ -43,9 +43,10 @@ func settings() []setting {
 	return []setting{
 		on("account_allowed"), on("ai_companion"), {name: "ai_break_minutes", kind: minutes}, on("appearance_filters"),
 		on("autoplay"), {name: "break_reminder_minutes", kind: minutes}, on("camera"),
-		pick("comments_from_strangers", "on", "confirm", "off"), on("contact_sync"),
+		pick("comments_from_strangers", "on", "confirm", "off"), off("confirm_first_contact"), on("contact_sync"),
 		on("discoverable"), pick("dm_from_strangers", "on", "confirm", "off"), on("download_by_others"),
-		on("ephemeral_prompts"), on("follower_counts"), on("group_add_without_consent"), on("infinite_scroll"), on("leaderboards"), on("live_contact"), on("live_gifts"),
+		on("ephemeral_prompts"), on("follower_counts"), on("group_add_without_consent"), off("group_details_first"),
+		pick("images_from_strangers", "on", "blur", "hold", "off"), on("infinite_scroll"), on("leaderboards"), on("live_contact"), on("live_gifts"),
 		on("live_start"), on("location"), on("loot_boxes"), on("microphone"), on("network_prompts"),
 		off("parental_consent"), on("personalised_ads"), on("personalised_feed"), off("private_profile"),
 		on("public_likes"), {name: "push_quiet_hours", kind: hours}, on("push_notifications"), on("read_receipts"),
