@@ -212,6 +212,34 @@ func TestCrowdEnds(t *testing.T) {
 	}
 }
 
+// What a crowd knew of days that have passed out of its longest window goes.
+func TestCrowdExpires(t *testing.T) {
+	clock := newTurning()
+	m := open(t, MemoryOptions{Now: clock.now})
+	add := []Add{{Counter: "a", Owner: "o", Keep: 30 * 24 * time.Hour}}
+	for _, after := range []time.Duration{0, 20 * 24 * time.Hour} {
+		clock.set(began.Add(after))
+		for i := range 2 * Exact {
+			add[0].Element, add[0].At = fmt.Sprint(i), clock.now()
+			if _, err := m.Count(t.Context(), add, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	clock.set(began.Add(32 * 24 * time.Hour))
+	m.sweep()
+	for i := range m.shards {
+		for _, c := range m.shards[i].crowds {
+			if len(c.days) != 1 || len(c.hours) != 0 || len(c.recent) != 0 {
+				t.Errorf("%d days, %d hours and %d elements are left, want one day", len(c.days), len(c.hours), len(c.recent))
+			}
+		}
+	}
+	if s := m.Stats(); s.Crowds != 1 {
+		t.Errorf("%+v, want a crowd", s)
+	}
+}
+
 func TestClosed(t *testing.T) {
 	m := open(t, MemoryOptions{})
 	add := []Add{{Counter: "a", Owner: "o", Element: "e", At: began, Keep: time.Hour}}

@@ -25,7 +25,7 @@ type memo struct {
 }
 
 const (
-	memos      = 2
+	memos      = 4       // spans that are remembered: rules read few windows of one count
 	crowdBytes = 400     // of a crowd without its parts, in its shard's map
 	unionBytes = 4 << 10 // of a union, about
 	unionWork  = 4 << 10 // from which work on it pays to keep one

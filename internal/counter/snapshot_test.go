@@ -257,6 +257,27 @@ func TestForgottenStayForgotten(t *testing.T) {
 	}
 }
 
+// A snapshot that is made after an erasure has nothing of it, also where the
+// sweep has not come by yet.
+func TestForgottenBeforeSave(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "counts")
+	m := open(t, MemoryOptions{Path: path})
+	add := []Add{{Counter: "a", Owner: "other", Element: "gone", At: began, Keep: time.Hour}}
+	if _, err := m.Count(t.Context(), add, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(m.Forget(t.Context(), "gone"), m.Save(1)); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, MemoryOptions{Path: path})
+	if _, err := again.Load(); err != nil {
+		t.Fatal(err)
+	}
+	if s := again.Stats(); s.Counts != 0 {
+		t.Errorf("%+v is left of who was forgotten", s)
+	}
+}
+
 func TestWithoutSnapshot(t *testing.T) {
 	m := open(t, MemoryOptions{Path: filepath.Join(t.TempDir(), "none")})
 	if seq, err := m.Load(); seq != 0 || err != nil {

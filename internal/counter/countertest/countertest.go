@@ -282,6 +282,8 @@ func old(_ *testing.T, b *bench) {
 	b.want("today", b.has("a", 0, day), 0)
 	b.add("a", 0, "y")
 	b.want("today, met one", b.has("a", 0, day), 1)
+	b.add("a", -3*day, "z")
+	b.want("late by days, now that there is something of today", b.has("a", -3*day, day), 0)
 }
 
 func future(_ *testing.T, b *bench) {
