@@ -42,7 +42,7 @@ Open the printed link to watch; send events of your own with the printed key.`,
 		}
 		defer func() { err = failed(errors.Join(err, os.RemoveAll(dir))) }()
 		cfg.Data, cfg.DB, cfg.Console.Live = dir, "", true
-		world, err := simulate.New(simulate.Options{Seed: seed, Accounts: accounts})
+		world, err := simulate.New(simulate.Options{Seed: seed, Accounts: accounts, Opening: true})
 		if err != nil {
 			return err
 		}

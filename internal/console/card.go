@@ -13,10 +13,11 @@ import (
 
 // Limits of what a card keeps of an event.
 const (
-	maxText    = 1200     // bytes
-	maxPicture = 64 << 10 // bytes
-	maxPeople  = 8        // named recipients
-	maxReasons = 6
+	maxText     = 1200     // bytes
+	maxPicture  = 64 << 10 // bytes
+	maxPeople   = 8        // named recipients
+	maxReasons  = 6
+	maxEvidence = 4 // sentences
 )
 
 // card is one event and its decision as the live page shows them.
@@ -45,6 +46,7 @@ type card struct {
 	Self      bool                        `json:"self"`            // the actor is the viewer: a search, a prompt
 
 	Reasons  []decision.Reason `json:"reasons,omitempty"`
+	Evidence []string          `json:"evidence,omitempty"` // what a conversation showed, in sentences
 	Notice   *decision.Notice  `json:"notice,omitempty"`
 	Effects  []effect          `json:"effects,omitempty"`
 	Degraded []string          `json:"degraded,omitempty"`
@@ -76,6 +78,10 @@ func newCard(ev *event.Event, d *decision.Decision) *card {
 	c.keepPicture(ev.Content.Media)
 	c.keepPeople(ev, d)
 	c.look(d)
+	for _, s := range d.Signals {
+		c.Evidence = append(c.Evidence, s.Evidence...)
+	}
+	c.Evidence = c.Evidence[:min(len(c.Evidence), maxEvidence)]
 	for _, e := range d.Effects {
 		c.Effects = append(c.Effects, effect{e.Kind, cmp.Or(e.Queue, e.Label, e.Feature, e.To)})
 	}

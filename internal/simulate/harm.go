@@ -72,6 +72,15 @@ func groomFast(t *telling) {
 	), a, Offender)
 }
 
+// groomOpenly is by an adult's account whose contact a child has accepted: sign
+// after sign, so that one sees what is done about each.
+func groomOpenly(t *telling) {
+	a := t.offender()
+	t.people[a].Age.Band = event.Band18Plus
+	t.accept(a, t.target)
+	t.follow("open age chat gift secret isolate alone move secret meet sexual", a, Offender)
+}
+
 func groomSlow(t *telling) {
 	a := t.offender()
 	t.accepted(a)

@@ -49,10 +49,9 @@ type booking struct {
 func (s *stage) book() {
 	w := s.world
 	if w.opts.Opening {
-		for i, name := range []string{"grooming-fast", "siblings"} {
-			st := named(name)
-			s.booked = append(s.booked, booking{w.opts.Start.Add(time.Duration(2+i) * time.Minute), st, "en"})
-		}
+		attempt, twin := named("grooming-fast"), named("siblings")
+		attempt.tell = groomOpenly
+		s.booked = append(s.booked, booking{w.opts.Start, attempt, "en"}, booking{w.opts.Start.Add(time.Minute), twin, "en"})
 	}
 	for _, st := range stories() {
 		for _, language := range storyLanguages {

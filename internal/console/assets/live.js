@@ -192,6 +192,7 @@ function why(card) {
       el('p', { class: 'chips' }, el('span', { class: 'chip rule' }, r.rule), (r.measures ?? []).map((m) => el('span', { class: 'chip' }, m)),
         r.doubt ? el('span', { class: 'chip' }, 'out of doubt') : ''))),
     reasons.length > 3 ? el('p', { class: 'quiet' }, `and ${plural(reasons.length - 3, 'more reason')}`) : '',
+    reasons.length ? (card.evidence ?? []).map((sentence) => el('p', { class: 'quiet' }, sentence)) : '',
     follows.length ? el('p', { class: 'chips' }, el('span', { class: 'quiet' }, 'What follows:'),
       follows.map((f) => el('span', { class: 'chip' }, [f.kind, f.what].filter(Boolean).join(': ')))) : '',
     missing.length ? el('p', { class: 'chips' }, el('span', { class: 'quiet' }, 'Could not be had:'),
