@@ -36,7 +36,7 @@ func (p *platform) event() policy.Input {
 	in := policy.Input{
 		Type: choose(p, event.Types()...), Time: time.Date(2024+p.IntN(5), time.Month(1+p.IntN(12)), 1+p.IntN(28), p.IntN(24), 0, 0, 0, time.UTC),
 		Scope: choose(p, "", event.Direct, event.Group, event.Followers, event.Public), Private: p.IntN(2) == 0, Reply: p.IntN(2) == 0,
-		Surface: choose(p, event.SurfaceDM, event.SurfaceFeed, event.SurfaceComments, event.SurfaceLive, event.SurfaceAI),
+		Surface: choose(p, event.SurfaceDM, event.SurfaceFeed, event.SurfaceComments, event.SurfaceLive, event.SurfaceAI, event.SurfaceGame),
 		Actor:   p.person(), Protective: event.Band0to5, Counts: map[string]float64{}, Attributes: map[string]any{},
 		Content: policy.Content{Length: p.IntN(2) * 20, Images: p.IntN(2), Videos: p.IntN(2), Links: p.IntN(4), Language: "en"},
 	}
@@ -72,6 +72,9 @@ func (p *platform) event() policy.Input {
 		if p.IntN(2) == 0 {
 			in.Attributes[name] = choose[any](p, "romantic", "undress", 10.0, 90.0, true, false)
 		}
+	}
+	if p.IntN(2) == 0 {
+		in.Attributes["time_critical"] = p.IntN(2) == 0
 	}
 	return in
 }

@@ -9,6 +9,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/breakwater-project/breakwater/event"
 )
 
 // tri is Kleene's truth: an expression that reads a missing input is unsure,
@@ -153,6 +155,9 @@ func eventVariables() []variable {
 		{name: "event.scope", string: func(s *state) string { return string(s.in.Scope) }},
 		{name: "event.private", bool: func(s *state) tri { return truth(s.in.Private) }},
 		{name: "event.reply", bool: func(s *state) tri { return truth(s.in.Reply) }},
+		{name: "event.time_critical", bool: func(s *state) tri {
+			return truth(s.in.Surface == event.SurfaceGame && s.in.Attributes["time_critical"] == true)
+		}},
 		{name: "event.time", time: func(s *state) time.Time { return s.in.Time }},
 		{name: "content.language", string: func(s *state) string { return s.in.Content.Language }},
 		{name: "content.text_present", bool: func(s *state) tri { return truth(s.in.Content.Length > 0) }},
