@@ -43,8 +43,8 @@ rules:
 
 // blocking is a rule that looks at whom the viewer blocked.
 const blocking = `
-  - {id: blocked, events: ["*"], when: viewer.blocked, viewer: block, text: t}
-  - {id: few, events: [message.send], when: '!viewer.blocked && count("received", viewer, "10m") < 3 && viewer.minor', viewer: blur, text: t}
+  - {id: blocked, events: ["*"], when: viewer.blocked, viewer: block, text: t, covert: true}
+  - {id: few, events: [message.send], when: '!viewer.blocked && count("received", viewer, "10m") < 3 && viewer.minor', viewer: blur, text: t, covert: true}
 `
 
 // covert are rules as they should be for blocks: the actor learns nothing.
@@ -172,7 +172,7 @@ func TestCountsOfNobody(t *testing.T) {
 }
 
 func TestBlockedViewers(t *testing.T) {
-	b := load(t, "rules:\n  - {id: r, events: [message.send], when: viewer.blocked, viewer: block, text: t}\n")
+	b := load(t, "rules:\n  - {id: r, events: [message.send], when: viewer.blocked, viewer: block, text: t, covert: true}\n")
 	blocks, other := member("blocks", event.Band10to12), member("other", event.Band10to12)
 	blocks.Blocked = true
 	in := message(blocks, other)
@@ -217,6 +217,18 @@ func TestCounterErrors(t *testing.T) {
 			_, err := policy.Load(directory(map[string]string{"rules.yaml": test.text}), policy.Options{})
 			checkErrors(t, err, test.want)
 		})
+	}
+}
+
+// Only a covert rule may read whom somebody blocked: others would tell.
+func TestBlocksAreForCovertRules(t *testing.T) {
+	const open = "rules:\n  - {id: r, events: [message.send], when: 'CONDITION', viewer: hold, text: t}\n" +
+		"counters:\n  - {name: a, events: [message.send], when: viewer.muted, of: actor, text: t}\n"
+	for _, condition := range []string{"viewer.minor && viewer.blocked", "viewer.minor || !viewer.muted", `count("a", actor, "1h") > 3`} {
+		text := strings.Replace(open, "CONDITION", condition, 1)
+		_, err := policy.Load(directory(map[string]string{"rules.yaml": text}), policy.Options{})
+		checkErrors(t, err, []string{"rules.yaml:2:43: when: whom the viewer blocked or muted is nobody else's business"})
+		load(t, strings.Replace(text, "viewer: hold", "viewer: hold, covert: true", 1))
 	}
 }
 

@@ -33,6 +33,17 @@ type conjunct struct {
 	eval  func(*state) tri
 }
 
+// private reports whether it reads whom the viewer blocked or muted, itself or
+// in one of those counters.
+func (c *condition) private(counters map[string]bool) bool {
+	return slices.ContainsFunc(slices.Concat(c.event, c.viewer), func(part *conjunct) bool {
+		return slices.ContainsFunc(part.reads, func(v *variable) bool {
+			count, _, _ := strings.Cut(strings.TrimPrefix(v.name, "count "), "/")
+			return v.name == "viewer.blocked" || v.name == "viewer.muted" || v.name != count && counters[count]
+		})
+	})
+}
+
 // language is the CEL that conditions are written in.
 type language struct {
 	loader   *loader
@@ -90,12 +101,18 @@ func (l *loader) compile(b *Bundle) *inputs {
 		l.errors.add(position{file: Manifest}, "CEL: %v", err)
 		return in
 	}
+	private := map[string]bool{} // counters of what people decided in private
 	for i, c := range l.counters {
-		b.counters = append(b.counters, &counter{Counter: c.Counter, condition: lang.check(c.written(), counters[i])})
+		compiled := &counter{Counter: c.Counter, condition: lang.check(c.written(), counters[i])}
+		private[c.Name] = compiled.private(nil)
+		b.counters = append(b.counters, compiled)
 	}
 	for i, r := range l.rules {
 		compiled := newRule(r, b)
 		compiled.condition = lang.check(r.written(), rules[i])
+		if !r.Covert && compiled.private(private) {
+			r.file.fault(r.when, "when: whom the viewer blocked or muted is nobody else's business: the rule needs covert: true")
+		}
 		b.rules = append(b.rules, compiled)
 	}
 	return in
