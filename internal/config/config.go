@@ -80,15 +80,17 @@ type Config struct {
 		Counts bool          `yaml:"counts" default:"false" doc:"how each age band used the platform is counted by day, in groups of at least ten people"`
 		Gap    time.Duration `yaml:"gap" default:"10m" min:"1m" doc:"longest time between two events of a session: after that it has ended where the last one was"`
 		Break  time.Duration `yaml:"break" default:"5m" min:"1m" doc:"shortest pause that is a break"`
-		People int           `yaml:"people" default:"1000000" min:"1" doc:"people whose time online today is kept in memory at most, up to 4 kB each while they are online"`
+		People int           `yaml:"people" default:"1000000" min:"1" doc:"people whose time online is kept in memory at most: 0.7 kB for one who is online, 0.2 kB for one who left"`
 	} `yaml:"wellbeing"`
 
 	Matching struct {
-		ImageBytes     Bytes `yaml:"image_bytes" default:"32MiB" min:"1KiB" doc:"file that is sent to be matched or hashed"`
-		ImagePixels    int   `yaml:"image_pixels" default:"100000000" min:"1" doc:"width times height of an image; memory while it is decoded is up to about 8 bytes a pixel"`
-		ImportBytes    Bytes `yaml:"import_bytes" default:"8GiB" min:"1KiB" doc:"entries sent into a bank at once"`
-		OutbreakLeast  int   `yaml:"outbreak_least" default:"100" min:"0" doc:"matches of one entry within an hour that may put it into quarantine; 0 is never"`
-		OutbreakFactor int   `yaml:"outbreak_factor" default:"20" min:"1" doc:"and that must be so many times what it matched in an hour in the week before"`
+		ImageBytes     Bytes         `yaml:"image_bytes" default:"32MiB" min:"1KiB" doc:"file that is sent to be matched or hashed"`
+		ImagePixels    int           `yaml:"image_pixels" default:"100000000" min:"1" doc:"width times height of an image; memory while it is decoded is up to about 8 bytes a pixel"`
+		FFmpeg         string        `yaml:"ffmpeg" doc:"the ffmpeg program, for AVIF, HEIC and videos, with ffprobe beside it; empty looks for it, none does without"`
+		VideoTime      time.Duration `yaml:"video_time" default:"10s" min:"10ms" doc:"time to hash one video; in a decision it is three quarters of media.deadline at most"`
+		ImportBytes    Bytes         `yaml:"import_bytes" default:"8GiB" min:"1KiB" doc:"entries sent into a bank at once"`
+		OutbreakLeast  int           `yaml:"outbreak_least" default:"100" min:"0" doc:"matches of one entry within an hour that may put it into quarantine; 0 is never"`
+		OutbreakFactor int           `yaml:"outbreak_factor" default:"20" min:"1" doc:"and that must be so many times what it matched in an hour in the week before"`
 	} `yaml:"matching"`
 
 	Media struct {

@@ -24,11 +24,16 @@ type salts struct {
 
 // of is what stands for an account today, and what stood for it yesterday.
 func (s *salts) of(account string) (today, yesterday digest) {
-	s.mu.Lock()
-	s.turn()
-	a, b := s.today, s.yesterday
-	s.mu.Unlock()
+	a, b := s.both()
 	return salted(&a, account), salted(&b, account)
+}
+
+// both is today's salt and yesterday's.
+func (s *salts) both() (today, yesterday [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turn()
+	return s.today, s.yesterday
 }
 
 // turn makes new salts where the day is another. A clock that is set back keeps
@@ -84,7 +89,8 @@ func (p *people) shard(d digest) *shard {
 // with calls f with the person, whom nobody else has meanwhile. Who was known
 // yesterday has today's digest from then on.
 func (p *people) with(account string, f func(*person)) {
-	today, yesterday := p.salts.of(account)
+	salt, before := p.salts.both()
+	today := salted(&salt, account)
 	s := p.shard(today)
 	if s.call(today, f) {
 		return
@@ -94,6 +100,7 @@ func (p *people) with(account string, f func(*person)) {
 	if s.call(today, f) {
 		return
 	}
+	yesterday := salted(&before, account)
 	x := p.shard(yesterday).take(yesterday)
 	if x == nil {
 		x = &person{}
@@ -143,8 +150,9 @@ func (s *shard) drop() {
 	delete(s.held, oldest)
 }
 
-// forget lets go of those who were not online for so long that nothing asks.
-func (p *people) forget(now time.Time) {
+// tidy lets go of those who were not online for so long that nothing asks, and
+// settles the marks of those who left a while ago. Gap is in seconds.
+func (p *people) tidy(now time.Time, gap int64) {
 	before := now.Add(-forgetAfter).Unix()
 	for i := range p.shards {
 		s := &p.shards[i]
@@ -152,6 +160,8 @@ func (p *people) forget(now time.Time) {
 		for d, x := range s.held {
 			if x.newest < before {
 				delete(s.held, d)
+			} else if x.newest < now.Unix()-settleAfter && x.horizon < x.newest {
+				x.fold(x.newest, gap)
 			}
 		}
 		s.mu.Unlock()

@@ -29,15 +29,17 @@ func kindOf(t event.Type) what {
 	}
 }
 
-// mark is one event of a session.
+// mark is one event of a session, in eight bytes.
 type mark struct {
-	at     int64 // seconds since 1970
-	device uint16
-	what   what
+	seconds uint32 // since 1970
+	device  uint16
+	what    what
 }
 
+func (m mark) at() int64 { return int64(m.seconds) }
+
 func compare(a, b mark) int {
-	return cmp.Or(cmp.Compare(a.device, b.device), cmp.Compare(a.at, b.at), cmp.Compare(a.what, b.what))
+	return cmp.Or(cmp.Compare(a.device, b.device), cmp.Compare(a.seconds, b.seconds), cmp.Compare(a.what, b.what))
 }
 
 // span is time online, from and to in seconds since 1970.
@@ -58,8 +60,11 @@ type person struct {
 
 const (
 	// mostMarks is how many marks are kept before half of them is folded. With a
-	// heartbeat every minute that is an hour in which any order will do.
-	mostMarks = 128
+	// heartbeat every minute that is at least half an hour in which any order will
+	// do.
+	mostMarks = 64
+	// settleAfter is how long after the last mark all are folded.
+	settleAfter = 60 * 60
 	// forgetAfter is how long a mark, and a person, is of interest: a day, in
 	// whichever time zone, and the one before.
 	forgetAfter = 48 * time.Hour
@@ -72,7 +77,7 @@ func (p *person) add(w what, at int64, device string) {
 	if at <= p.horizon {
 		return
 	}
-	m := mark{at: at, what: w}
+	m := mark{seconds: uint32(at), what: w} //nolint:gosec // above the horizon, which is none of another century
 	if device != "" {
 		if p.seed == (maphash.Seed{}) {
 			p.seed = maphash.MakeSeed()
@@ -90,20 +95,20 @@ func (p *person) add(w what, at int64, device string) {
 // spans is all time online, in order, none touching another. Gap is in seconds.
 func (p *person) spans(gap int64) []span {
 	if len(p.marks) > mostMarks {
-		p.fold(gap)
+		times := make([]uint32, len(p.marks))
+		for i, m := range p.marks {
+			times[i] = m.seconds
+		}
+		slices.Sort(times)
+		p.fold(int64(times[len(times)/2]), gap)
 	}
 	return union(slices.Concat(p.folded, cover(p.marks, gap)))
 }
 
-// fold settles the older half of the marks. The last one of each device stays,
-// for the next to go on from.
-func (p *person) fold(gap int64) {
-	times := make([]int64, len(p.marks))
-	for i, m := range p.marks {
-		times[i] = m.at
-	}
-	slices.Sort(times)
-	p.horizon = times[len(times)/2]
+// fold settles the marks up to a time. The last one of each device stays, for
+// the next to go on from.
+func (p *person) fold(horizon, gap int64) {
+	p.horizon = horizon
 	all := union(slices.Concat(p.folded, cover(p.marks, gap)))
 	oldest := p.newest - int64(forgetAfter/time.Second)
 	p.folded = p.folded[:0:0]
@@ -112,10 +117,10 @@ func (p *person) fold(gap int64) {
 			p.folded = append(p.folded, span{s.from, min(s.to, p.horizon)})
 		}
 	}
-	kept := p.marks[:0]
+	var kept []mark
 	for i, m := range p.marks {
-		last := i+1 == len(p.marks) || p.marks[i+1].device != m.device || p.marks[i+1].at > p.horizon
-		if m.at > p.horizon || last && p.horizon-m.at <= longest {
+		last := i+1 == len(p.marks) || p.marks[i+1].device != m.device || p.marks[i+1].at() > p.horizon
+		if m.at() > p.horizon || last && p.horizon-m.at() <= longest {
 			kept = append(kept, m)
 		}
 	}
@@ -129,11 +134,20 @@ func (p *person) fold(gap int64) {
 // session whose end was lost has ended with its last mark.
 func cover(marks []mark, gap int64) []span {
 	var spans []span
+	going := false // on at the mark before
 	for i, m := range marks {
-		if i > 0 && marks[i-1].device == m.device && joined(marks[i-1], m, gap) {
-			spans = append(spans, span{marks[i-1].at, m.at})
-		} else if m.what != end {
-			spans = append(spans, span{m.at, m.at})
+		switch {
+		case i > 0 && marks[i-1].device == m.device && joined(marks[i-1], m, gap):
+			if !going {
+				spans = append(spans, span{from: marks[i-1].at()})
+			}
+			spans[len(spans)-1].to = m.at()
+			going = true
+		case m.what != end:
+			spans = append(spans, span{m.at(), m.at()})
+			going = true
+		default:
+			going = false
 		}
 	}
 	return spans
@@ -144,9 +158,9 @@ func joined(a, b mark, gap int64) bool {
 	case a.what == end && b.what == start:
 		return false
 	case a.what == start && b.what == end:
-		return b.at-a.at <= max(gap, longest)
+		return b.at()-a.at() <= max(gap, longest)
 	}
-	return b.at-a.at <= gap
+	return b.at()-a.at() <= gap
 }
 
 // union sorts spans and joins those that touch: several devices count once.

@@ -89,9 +89,9 @@ func TestOrderMakesNoDifference(t *testing.T) {
 		for round := range 4 {
 			p := &person{seed: devices}
 			for _, m := range marks {
-				p.add(m.what, m.at, fmt.Sprint("device ", m.device))
+				p.add(m.what, m.at(), fmt.Sprint("device ", m.device))
 				if r.IntN(4) == 0 {
-					p.add(m.what, m.at, fmt.Sprint("device ", m.device))
+					p.add(m.what, m.at(), fmt.Sprint("device ", m.device))
 				}
 			}
 			if spans := p.spans(gap); round == 0 {
@@ -109,18 +109,18 @@ func TestFolding(t *testing.T) {
 	for seed := range uint64(100) {
 		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
 		marks := someDay(r, 900)
-		slices.SortFunc(marks, func(a, b mark) int { return int(a.at - b.at) })
+		slices.SortFunc(marks, func(a, b mark) int { return int(a.at() - b.at()) })
 		devices := maphash.MakeSeed()
 		p, whole := &person{seed: devices}, &person{seed: devices}
 		last := int64(0)
 		for _, m := range marks {
-			if m.at == last {
+			if m.at() == last {
 				continue // what comes in the second at which it was folded is late
 			}
-			last = m.at
-			p.add(m.what, m.at, fmt.Sprint("device ", m.device))
+			last = m.at()
+			p.add(m.what, m.at(), fmt.Sprint("device ", m.device))
 			p.spans(gap)
-			whole.add(m.what, m.at, fmt.Sprint("device ", m.device))
+			whole.add(m.what, m.at(), fmt.Sprint("device ", m.device))
 		}
 		if len(p.marks) > mostMarks {
 			t.Fatalf("%d marks are kept", len(p.marks))
@@ -129,6 +129,24 @@ func TestFolding(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("seed %d: folded %v\nwhole %v", seed, got, want)
 		}
+	}
+}
+
+// Whoever left is kept in less, and is known as well as before.
+func TestSettling(t *testing.T) {
+	p := &person{}
+	for minute := range 50 {
+		p.add(beat, clockAt(10, minute), "")
+	}
+	before := p.spans(gap)
+	p.fold(p.newest, gap)
+	if after := p.spans(gap); !slices.Equal(before, after) || len(p.marks) != 1 {
+		t.Errorf("%d marks; %v, was %v", len(p.marks), after, before)
+	}
+	p.add(beat, clockAt(10, 55), "")
+	p.add(beat, clockAt(10, 20), "") // too late to matter
+	if d := covered(p.spans(gap), clockAt(0, 0), clockAt(23, 0)); d != 55*time.Minute {
+		t.Errorf("going on from there: %s, want 55 minutes", d)
 	}
 }
 
@@ -141,7 +159,7 @@ func online(spans []span) []span {
 func someDay(r *rand.Rand, n int) []mark {
 	marks := make([]mark, n)
 	for i := range marks {
-		marks[i] = mark{clockAt(0, 0) + r.Int64N(24*60*60), uint16(r.IntN(3)), what(r.IntN(3))} //nolint:gosec // small
+		marks[i] = mark{uint32(clockAt(0, 0) + r.Int64N(24*60*60)), uint16(r.IntN(3)), what(r.IntN(3))} //nolint:gosec // small
 	}
 	return marks
 }

@@ -109,12 +109,14 @@ func (w *Wellbeing) tidyForever() {
 			return
 		case <-ticker.C:
 		}
-		w.people.forget(w.o.Now())
+		w.people.tidy(w.o.Now(), w.gap())
 		if err := w.Flush(context.Background()); err != nil && w.o.Log != nil {
 			w.o.Log.Warn("counts of use are not written down yet", slog.Any("error", err))
 		}
 	}
 }
+
+func (w *Wellbeing) gap() int64 { return int64(w.o.Gap / time.Second) }
 
 // Mark implements decide.Usage. What is further ahead than an event may be, or
 // older than two days, is nobody's session of today.
@@ -131,7 +133,7 @@ func (w *Wellbeing) Mark(ev *event.Event, at time.Time) {
 func (w *Wellbeing) Use(account string, at time.Time, zone *time.Location, band event.Band) decide.Use {
 	var use decide.Use
 	w.people.with(account, func(p *person) {
-		spans := p.spans(int64(w.o.Gap / time.Second))
+		spans := p.spans(w.gap())
 		use.Session = sinceBreak(spans, at.Unix(), int64(w.o.Break/time.Second))
 		today := dayOf(at, zone)
 		use.Day = covered(spans, today.from, at.Unix())

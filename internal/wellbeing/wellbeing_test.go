@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -149,7 +150,7 @@ func TestDigestsChangeEveryDay(t *testing.T) {
 		t.Error("a digest is older than a day and can still be made")
 	}
 	r.now = r.now.Add(25 * time.Hour)
-	r.people.forget(r.now)
+	r.people.tidy(r.now, r.gap())
 	if n := r.people.count(); n != 0 {
 		t.Errorf("%d people are known after two days", n)
 	}
@@ -351,5 +352,33 @@ func BenchmarkHeartbeat(b *testing.B) {
 		w.Mark(ev, at)
 		w.Use(ev.Actor.ID, at, time.UTC, event.Band13to15)
 		i++
+	}
+}
+
+// BenchmarkPeople says how much memory somebody takes who is online, and who left.
+func BenchmarkPeople(b *testing.B) {
+	const many = 50_000
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for b.Loop() {
+		var empty, online, left runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&empty)
+		p := newPeople(&salts{now: func() time.Time { return now }}, many*2)
+		for i := range many {
+			p.with(fmt.Sprint("u-", i), func(x *person) {
+				for minute := range 90 {
+					x.add(beat, now.Unix()+int64(minute*60), "")
+					x.spans(gap)
+				}
+			})
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&online)
+		p.tidy(now.Add(3*time.Hour), gap)
+		runtime.GC()
+		runtime.ReadMemStats(&left)
+		b.ReportMetric(float64(online.HeapAlloc-empty.HeapAlloc)/many, "B/online")
+		b.ReportMetric(float64(left.HeapAlloc-empty.HeapAlloc)/many, "B/left")
+		runtime.KeepAlive(p)
 	}
 }
