@@ -142,17 +142,28 @@ func TestRedisHangs(t *testing.T) {
 	r := openRedis(t, server.URL, counter.RedisOptions{Timeout: 100 * time.Millisecond})
 	until(t, r, met("a", "before"), nil)
 	server.Freeze(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the caller's patience is not what is asked for
-	if _, err := r.Count(ctx, met("a", "x"), of("a")); !errors.Is(err, counter.ErrAway) {
+	if _, err := r.Count(t.Context(), met("a", "x"), of("a")); !errors.Is(err, counter.ErrAway) {
 		t.Errorf("frozen: %v", err)
 	}
-	if _, err := r.Count(ctx, met("a", "x", "y"), of("a")); !errors.Is(err, counter.ErrAway) {
+	if _, err := r.Count(t.Context(), met("a", "x", "y"), of("a")); !errors.Is(err, counter.ErrAway) {
 		t.Errorf("frozen: %v", err)
 	}
 	server.Thaw(t)
 	if got := until(t, r, nil, of("a")); got[0] != 3 {
 		t.Errorf("counted %v, want 3", got[0])
+	}
+}
+
+// A caller that gives up does not make Redis seem away.
+func TestRedisCallerGivesUp(t *testing.T) {
+	r := openRedis(t, countertest.StartRedis(t).URL, counter.RedisOptions{Timeout: patient})
+	until(t, r, nil, of("a"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 2 {
+		if got, err := r.Count(ctx, met("a", fmt.Sprint(i)), of("a")); err != nil || got[0] != float64(i+1) {
+			t.Errorf("call %d: %v, %v", i, got, err)
+		}
 	}
 }
 
@@ -283,7 +294,7 @@ func TestForgottenElements(t *testing.T) {
 // Somebody else's use of one of our names fails that count alone, and does not
 // keep what waits from being added.
 func TestRedisNameTaken(t *testing.T) {
-	server := countertest.StartRedis(t)
+	server := countertest.StartRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 	r := openRedis(t, server.URL, counter.RedisOptions{Timeout: patient})
 	until(t, r, met("a", "x"), nil)
 	client, err := server.Client()
@@ -303,6 +314,16 @@ func TestRedisNameTaken(t *testing.T) {
 	}
 	if got, err := r.Count(t.Context(), met("b", "y"), of("b")); err != nil || got[0] != 1 {
 		t.Errorf("another count: %v, %v", got, err)
+	}
+	server.Stop(t)
+	for _, owner := range []string{"b", "a", "c"} {
+		if _, err := r.Count(t.Context(), met(owner, "z"), nil); !errors.Is(err, counter.ErrAway) {
+			t.Errorf("stopped: %v", err)
+		}
+	}
+	server.Start(t)
+	if got := until(t, r, nil, append(of("b"), of("c")...)); got[0] != 2 || got[1] != 1 {
+		t.Errorf("b and c have %v, want 2 and 1", got)
 	}
 }
 
@@ -443,4 +464,14 @@ func BenchmarkRedis(b *testing.B) {
 	_, after, _ := strings.Cut(info, "used_memory_dataset:")
 	fmt.Sscan(after, &used)
 	b.ReportMetric(used/float64(keys), "B/count")
+	stats, err := client.Do(b.Context(), client.B().Info().Section("commandstats").Build()).ToString()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var each float64
+	_, after, _ = strings.Cut(stats, "cmdstat_evalsha:")
+	_, after, _ = strings.Cut(after, "usec_per_call=")
+	after, _, _ = strings.Cut(after, ",")
+	fmt.Sscan(after, &each)
+	b.ReportMetric(each, "µs-in-Redis/count")
 }

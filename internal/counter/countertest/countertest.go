@@ -287,7 +287,7 @@ func old(_ *testing.T, b *bench) {
 }
 
 func future(_ *testing.T, b *bench) {
-	b.add("a", -hour, "w")
+	b.add("a", -5*hour, "w")
 	b.add("a", counter.Ahead/2, "x")
 	b.add("a", 365*day, "y")
 	b.add("a", 0, "z")
@@ -336,8 +336,10 @@ func crowd(_ *testing.T, b *bench) {
 	b.near("within six hours", b.has("a", 0, 6*hour), n/4, n*7/24)
 	b.near("within six hours, yesterday", b.has("a", -12*hour, 6*hour), n/4, n*7/24)
 	b.near("of another", b.has("b", 0, day), 0, 0)
+	b.add("a", 0, many(n, n+6000)...)
+	b.near("within a day, with 6,000 more", b.has("a", 0, day), n+6000, n*25/24+6000)
 	b.Turn(12 * hour)
-	b.near("half a day later", b.has("a", 12*hour, day), n/2, n*13/24)
+	b.near("half a day later", b.has("a", 12*hour, day), n/2+6000, n*13/24+6000)
 }
 
 func crowdOfDays(_ *testing.T, b *bench) {
