@@ -2,6 +2,7 @@ package decide_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,24 @@ func TestSuggestions(t *testing.T) {
 		if outcome != "block" {
 			t.Errorf("a child is shown %s", id)
 		}
+	}
+}
+
+// The page's example is an event, and people of whom nothing is known are left
+// out of it.
+func TestSuggestionsOfThePage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/contact.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, ok := strings.Cut(string(page), "Show those whose outcome is `allow`:\n\n```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	if !ok {
+		t.Fatal("the page has no example")
+	}
+	d := newGuarded(t).decide(t, decode(t, example)).Decision
+	if want := map[string]string{"u-2": "block", "u-3": "block", "u-4": "block"}; !cmp.Equal(want, outcomes(d)) {
+		t.Error(cmp.Diff(want, outcomes(d)))
 	}
 }
 

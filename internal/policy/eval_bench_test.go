@@ -11,7 +11,10 @@ import (
 )
 
 // sink keeps the compiler from leaving out what is measured.
-var sink policy.Result
+var (
+	sink    policy.Result
+	counted []policy.Counted
+)
 
 func BenchmarkEval(b *testing.B) {
 	bundle, inputs, err := policytest.Workload(4096)
@@ -43,6 +46,20 @@ func BenchmarkEvalShipped(b *testing.B) {
 		sink = bundle.Eval(ctx, &inputs[i%len(inputs)])
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkCounted finds what events add to counters, of which two in three add
+// to none.
+func BenchmarkCounted(b *testing.B) {
+	bundle, inputs, err := policytest.Workload(4096)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		counted = bundle.Counted(&inputs[i%len(inputs)])
+	}
 }
 
 // BenchmarkEvalGroup judges a message to a full group of whose members

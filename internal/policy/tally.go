@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
 // Counts that differ from viewer to viewer are kept as rows, one for each set
@@ -26,20 +27,43 @@ func (s *state) tallyOf(m *Member) int {
 	if len(names) == 0 {
 		return 0
 	}
-	s.row = s.row[:0]
 	for slot, key := range names {
 		n, ok := m.Counts[key]
 		if !ok || !(n >= 0) || s.lacks[slot] {
 			n = math.NaN()
 		}
 		s.tallies = append(s.tallies, n)
-		s.row = binary.LittleEndian.AppendUint64(s.row, math.Float64bits(n))
 	}
 	last := len(s.tallies)/len(names) - 1
-	if row, ok := s.rows[string(s.row)]; ok {
+	row := s.sameTally(last)
+	if row < last {
 		s.tallies = s.tallies[:last*len(names)]
+	}
+	return row
+}
+
+// sameTally is the first row that equals the last one.
+func (s *state) sameTally(last int) int {
+	const few = 16 // a scan beats a map below
+	counts := s.tally(last)
+	for row := 1; row < last && row <= few; row++ {
+		if slices.EqualFunc(counts, s.tally(row), sameCount) {
+			return row
+		}
+	}
+	if last <= few {
+		return last
+	}
+	s.row = s.row[:0]
+	for _, n := range counts {
+		s.row = binary.LittleEndian.AppendUint64(s.row, math.Float64bits(n))
+	}
+	if row, ok := s.rows[string(s.row)]; ok {
 		return row
 	}
 	s.rows[string(s.row)] = last
 	return last
 }
+
+// sameCount holds two missing counts to be the same.
+func sameCount(a, b float64) bool { return math.Float64bits(a) == math.Float64bits(b) }
