@@ -63,6 +63,9 @@ const (
 	// heartbeat every minute that is at least half an hour in which any order will
 	// do.
 	mostMarks = 64
+	// mostAhead is how many marks may be kept where they are ahead of the clock.
+	// A device whose clock is wrong must not settle the time of another.
+	mostAhead = 16 * mostMarks
 	// settleAfter is how long after the last mark all are folded.
 	settleAfter = 60 * 60
 	// forgetAfter is how long a mark, and a person, is of interest: a day, in
@@ -93,14 +96,18 @@ func (p *person) add(w what, at int64, device string) {
 }
 
 // spans is all time online, in order, none touching another. Gap is in seconds.
-func (p *person) spans(gap int64) []span {
+func (p *person) spans(gap, now int64) []span {
 	if len(p.marks) > mostMarks {
 		times := make([]uint32, len(p.marks))
 		for i, m := range p.marks {
 			times[i] = m.seconds
 		}
 		slices.Sort(times)
-		p.fold(int64(times[len(times)/2]), gap)
+		horizon := int64(times[len(times)/2])
+		if len(times) < mostAhead {
+			horizon = min(horizon, now)
+		}
+		p.fold(horizon, gap)
 	}
 	return union(slices.Concat(p.folded, cover(p.marks, gap)))
 }

@@ -69,7 +69,7 @@ func TestSessions(t *testing.T) {
 			if order == "twice" {
 				p.read(t, marks...)
 			}
-			at, spans := clockAt(test.h, test.m), p.spans(gap)
+			at, spans := clockAt(test.h, test.m), p.spans(gap, clockAt(24, 0))
 			session, day := sinceBreak(spans, at, pause), covered(spans, clockAt(0, 0), at)
 			if session != time.Duration(test.session)*time.Minute || day != time.Duration(test.day)*time.Minute {
 				t.Errorf("%s, %s: %s since the break and %s today, want %d and %d minutes; spans %v",
@@ -94,7 +94,7 @@ func TestOrderMakesNoDifference(t *testing.T) {
 					p.add(m.what, m.at(), fmt.Sprint("device ", m.device))
 				}
 			}
-			if spans := p.spans(gap); round == 0 {
+			if spans := p.spans(gap, clockAt(24, 0)); round == 0 {
 				first = spans
 			} else if !slices.Equal(first, spans) {
 				t.Fatalf("seed %d: %v in one order and %v in another", seed, first, spans)
@@ -119,13 +119,13 @@ func TestFolding(t *testing.T) {
 			}
 			last = m.at()
 			p.add(m.what, m.at(), fmt.Sprint("device ", m.device))
-			p.spans(gap)
+			p.spans(gap, clockAt(24, 0))
 			whole.add(m.what, m.at(), fmt.Sprint("device ", m.device))
 		}
 		if len(p.marks) > mostMarks {
 			t.Fatalf("%d marks are kept", len(p.marks))
 		}
-		got, want := online(p.spans(gap)), online(union(cover(whole.marks, gap)))
+		got, want := online(p.spans(gap, clockAt(24, 0))), online(union(cover(whole.marks, gap)))
 		if !slices.Equal(got, want) {
 			t.Fatalf("seed %d: folded %v\nwhole %v", seed, got, want)
 		}
@@ -138,15 +138,36 @@ func TestSettling(t *testing.T) {
 	for minute := range 50 {
 		p.add(beat, clockAt(10, minute), "")
 	}
-	before := p.spans(gap)
+	before := p.spans(gap, clockAt(24, 0))
 	p.fold(p.newest, gap)
-	if after := p.spans(gap); !slices.Equal(before, after) || len(p.marks) != 1 {
+	if after := p.spans(gap, clockAt(24, 0)); !slices.Equal(before, after) || len(p.marks) != 1 {
 		t.Errorf("%d marks; %v, was %v", len(p.marks), after, before)
 	}
 	p.add(beat, clockAt(10, 55), "")
 	p.add(beat, clockAt(10, 20), "") // too late to matter
-	if d := covered(p.spans(gap), clockAt(0, 0), clockAt(23, 0)); d != 55*time.Minute {
+	if d := covered(p.spans(gap, clockAt(24, 0)), clockAt(0, 0), clockAt(23, 0)); d != 55*time.Minute {
 		t.Errorf("going on from there: %s, want 55 minutes", d)
+	}
+}
+
+// A device whose clock is a day ahead hides nothing of another's time.
+func TestClockAhead(t *testing.T) {
+	p := &person{}
+	now := clockAt(12, 0)
+	for minute := range int64(120) {
+		p.add(beat, now+minute*60, "")
+		p.add(beat, now+24*60*60+minute*60, "ahead")
+		p.spans(gap, now+minute*60)
+	}
+	if d := covered(p.spans(gap, now+120*60), now, now+120*60); d != 119*time.Minute {
+		t.Errorf("%s are known, want 119 minutes", d)
+	}
+	for i := range int64(5000) {
+		p.add(beat, now+100_000+i, "")
+		p.spans(gap, now)
+	}
+	if len(p.marks) > mostAhead {
+		t.Errorf("%d marks are kept", len(p.marks))
 	}
 }
 

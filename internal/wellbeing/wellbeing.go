@@ -133,7 +133,7 @@ func (w *Wellbeing) Mark(ev *event.Event, at time.Time) {
 func (w *Wellbeing) Use(account string, at time.Time, zone *time.Location, band event.Band) decide.Use {
 	var use decide.Use
 	w.people.with(account, func(p *person) {
-		spans := p.spans(w.gap())
+		spans := p.spans(w.gap(), w.o.Now().Unix())
 		use.Session = sinceBreak(spans, at.Unix(), int64(w.o.Break/time.Second))
 		today := dayOf(at, zone)
 		use.Day = covered(spans, today.from, at.Unix())

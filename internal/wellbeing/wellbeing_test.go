@@ -368,7 +368,7 @@ func BenchmarkPeople(b *testing.B) {
 			p.with(fmt.Sprint("u-", i), func(x *person) {
 				for minute := range 90 {
 					x.add(beat, now.Unix()+int64(minute*60), "")
-					x.spans(gap)
+					x.spans(gap, now.Add(24*time.Hour).Unix())
 				}
 			})
 		}
