@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/hashlist"
 	"github.com/breakwater-project/breakwater/internal/queue"
 	"github.com/breakwater-project/breakwater/picture"
+	"github.com/breakwater-project/breakwater/vpdq"
 )
 
 // forgetJob forgets entries that were removed from banks.
@@ -21,7 +23,12 @@ const (
 )
 
 // openMatching opens the lists of known hashes.
-func (a *App) openMatching(ctx context.Context) error { return a.openLists(ctx, false) }
+func (a *App) openMatching(ctx context.Context) error {
+	if err := a.ffmpeg().Installed(); err != nil && a.cfg.Matching.FFmpeg != withoutFFmpeg {
+		a.watch.Log.Warn("AVIF, HEIC and videos are compared as whole files only", slog.Any("error", err))
+	}
+	return a.openLists(ctx, false)
+}
 
 // readMatching opens them beside a server that may be running on the same data.
 func (a *App) readMatching(ctx context.Context) error { return a.openLists(ctx, true) }
@@ -37,10 +44,23 @@ func (a *App) openLists(ctx context.Context, readOnly bool) error {
 		return err
 	}
 	a.onClose(a.Lists.Close)
-	a.Hasher = hashlist.NewHasher(picture.Limits{
-		Bytes: int64(a.cfg.Matching.ImageBytes), Pixels: int64(a.cfg.Matching.ImagePixels),
-	}, nil)
+	limits := picture.Limits{Bytes: int64(a.cfg.Matching.ImageBytes), Pixels: int64(a.cfg.Matching.ImagePixels)}
+	a.Hasher = hashlist.NewHasher(limits, nil)
+	if a.ffmpeg().Installed() == nil && a.cfg.Matching.FFmpeg != withoutFFmpeg {
+		a.Hasher = hashlist.NewHasher(limits, a.ffmpeg())
+	}
 	return nil
+}
+
+// withoutFFmpeg stands in place of the program's name.
+const withoutFFmpeg = "off"
+
+// ffmpeg is the program that decodes AVIF, HEIC and videos. Where it is not
+// installed they are compared as whole files, and signals say so.
+func (a *App) ffmpeg() *vpdq.FFmpeg {
+	return &vpdq.FFmpeg{Path: a.cfg.Matching.FFmpeg, Limits: vpdq.Limits{
+		Bytes: int64(a.cfg.Matching.ImageBytes), Pixels: int64(a.cfg.Matching.ImagePixels), Time: a.cfg.Matching.VideoTime,
+	}}
 }
 
 func (a *App) listOptions() (hashlist.Options, error) {

@@ -86,8 +86,7 @@ func (m *matcher) Match(ctx context.Context, item media.Item) (media.Known, erro
 			return media.Known{}, err
 		}
 		q = p.Query(true)
-		isImage := p.Type == "" || strings.HasPrefix(p.Type, "image/")
-		known.Unreadable = (p.Unhashed != "" || p.Partial) && isImage
+		known.Unreadable = (p.Unhashed != "" || p.Partial) && p.Visual()
 		known.LowQuality = p.Unhashed == "" && p.Quality < hashlist.LeastQuality
 		if p.Unhashed != "" {
 			q.PDQ = item.PDQ // the platform may have read what we can't

@@ -10,6 +10,9 @@ import (
 	"image/jpeg"
 	"image/png"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +25,8 @@ import (
 	"github.com/breakwater-project/breakwater/internal/hashlist"
 	"github.com/breakwater-project/breakwater/internal/hashlist/exchange"
 	"github.com/breakwater-project/breakwater/pdq"
+	images "github.com/breakwater-project/breakwater/picture"
+	"github.com/breakwater-project/breakwater/vpdq"
 )
 
 // pattern is a picture of coloured boxes, another for each seed.
@@ -115,6 +120,47 @@ func rules(d decision.Decision) (ids []string) {
 		ids = append(ids, r.Rule)
 	}
 	return ids
+}
+
+// A known video that comes back compressed again is stopped by its frames. What
+// nobody can look at is said, not passed over.
+func TestKnownVideos(t *testing.T) {
+	if err := new(vpdq.FFmpeg).Installed(); err != nil {
+		t.Skip(err)
+	}
+	film := func(name string, arguments ...string) []byte {
+		path := filepath.Join(t.TempDir(), name)
+		all := append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10:duration=4", "-c:v", "mpeg4"}, arguments...)
+		if out, err := exec.CommandContext(t.Context(), "ffmpeg", append(all, path)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	known, again := film("known.mp4", "-q:v", "2"), film("again.mp4", "-q:v", "9", "-vf", "scale=280:210")
+	video := fmt.Sprintf(`"media":[{"kind":"video","data":%q}]`, base64.StdEncoding.EncodeToString(again))
+	for _, ffmpeg := range []string{"", "off"} {
+		s := start(t, func(c *config.Config) { c.Media.Deadline, c.Matching.FFmpeg = c.Limits.RequestTimeout, ffmpeg }, app.Options{})
+		p, err := hashlist.NewHasher(images.Limits{}, new(vpdq.FFmpeg)).Hash(t.Context(), known)
+		if err != nil || p.Hashes.VPDQ == "" {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		s.bank(t, "hotline", hashlist.CSAM, hashlist.Entry{ID: "42-v", Hashes: hashlist.Hashes{VPDQ: p.Hashes.VPDQ}})
+		var names []string
+		d := s.upload(t, "v-1", video)
+		for _, signal := range d.Signals {
+			names = append(names, signal.Name)
+		}
+		if want := map[string]string{"": "media.csam", "off": "media.unreadable"}[ffmpeg]; !slices.Contains(names, want) {
+			t.Errorf("ffmpeg %q: no %s in %v", ffmpeg, want, names)
+		}
+		if blocked := d.Outcome == decision.Block; blocked != (ffmpeg == "") {
+			t.Errorf("ffmpeg %q: %s by %v", ffmpeg, d.Outcome, rules(d))
+		}
+	}
 }
 
 // A known picture that comes back smaller is stopped, and the journal says

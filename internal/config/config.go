@@ -86,7 +86,7 @@ type Config struct {
 	Matching struct {
 		ImageBytes     Bytes         `yaml:"image_bytes" default:"32MiB" min:"1KiB" doc:"file that is sent to be matched or hashed"`
 		ImagePixels    int           `yaml:"image_pixels" default:"100000000" min:"1" doc:"width times height of an image; memory while it is decoded is up to about 8 bytes a pixel"`
-		FFmpeg         string        `yaml:"ffmpeg" doc:"the ffmpeg program, for AVIF, HEIC and videos, with ffprobe beside it; empty looks for it, none does without"`
+		FFmpeg         string        `yaml:"ffmpeg" doc:"the ffmpeg program, for AVIF, HEIC and videos, with ffprobe beside it; empty looks for it, off does without"`
 		VideoTime      time.Duration `yaml:"video_time" default:"10s" min:"10ms" doc:"time to hash one video; in a decision it is three quarters of media.deadline at most"`
 		ImportBytes    Bytes         `yaml:"import_bytes" default:"8GiB" min:"1KiB" doc:"entries sent into a bank at once"`
 		OutbreakLeast  int           `yaml:"outbreak_least" default:"100" min:"0" doc:"matches of one entry within an hour that may put it into quarantine; 0 is never"`

@@ -1,35 +1,46 @@
 package hashlist
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"  //nolint:gosec // lists are of MD5 and SHA-1, whatever they are worth
 	"crypto/sha1" //nolint:gosec // see above
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/breakwater-project/breakwater/picture"
+	"github.com/breakwater-project/breakwater/vpdq"
 )
 
 // Picture is what is known of an uploaded file: its digests, and if it is an
-// image that can be decoded, its PDQ hash.
+// image or a video that can be decoded, its PDQ hash or those of its frames.
 type Picture struct {
-	Hashes  Hashes // SHA256, SHA1, MD5 and PDQ, also one of low quality
-	Quality int    // of the PDQ hash, 0 to 100
+	Hashes  Hashes // SHA256, SHA1, MD5, and PDQ, also one of low quality, or VPDQ
+	Quality int    // of the PDQ hash, or of the best frame, 0 to 100
 	Type    string // image/…, video/…, "" for all others
 
 	// Turned are more PDQ hashes, of good quality: of the picture turned and
 	// mirrored, and of more frames of an animation.
 	Turned []string
 
-	// Unhashed says why there is no PDQ hash, "" where there is.
+	// Unhashed says why nothing that it shows is hashed, "" where it is.
 	Unhashed string
-	// Partial says that a part of it, such as later frames of an animation,
-	// could not be looked at.
+	// Partial says that a part of it, such as later frames of an animation or
+	// a video, could not be looked at.
 	Partial bool
+}
+
+// Visual reports whether it is or may be something to see, so that it matters
+// that it could not be looked at.
+func (p *Picture) Visual() bool {
+	return p.Type == "" || strings.HasPrefix(p.Type, "image/") || strings.HasPrefix(p.Type, "video/")
 }
 
 // Query looks for the picture: its PDQ hash only if its quality is enough, and
@@ -47,12 +58,14 @@ func (p Picture) Query(turned bool) Query {
 
 // Hasher hashes uploaded files and remembers the hashes, not the files: what
 // is uploaded again need not be decoded again. It is safe for concurrent use,
-// and decodes as many at once as there are processors.
+// and decodes as many pictures at once as there are processors, and half as
+// many videos.
 type Hasher struct {
 	limits  picture.Limits
-	other   picture.Other
+	ffmpeg  *vpdq.FFmpeg
 	decoder sync.Pool     // of *picture.Hasher
 	slots   chan struct{} // for decoders at work
+	films   chan struct{} // for videos at work
 	cache   cache
 }
 
@@ -62,18 +75,23 @@ const remembered = 20_000
 // animated is how many frames of an animation are looked for.
 const animated = 8
 
-// NewHasher makes a hasher; other decodes what package picture does not, and
-// may be nil.
-func NewHasher(limits picture.Limits, other picture.Other) *Hasher {
-	return &Hasher{
-		limits: limits, other: other,
-		decoder: sync.Pool{New: func() any { return &picture.Hasher{Limits: limits, Other: other} }},
-		slots:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0))),
+// NewHasher makes a hasher. With an ffmpeg it decodes AVIF, HEIC and videos,
+// these within its limits; without, nil, it doesn't.
+func NewHasher(limits picture.Limits, ffmpeg *vpdq.FFmpeg) *Hasher {
+	processors := runtime.GOMAXPROCS(0)
+	h := &Hasher{limits: limits, ffmpeg: ffmpeg, slots: make(chan struct{}, processors), films: make(chan struct{}, max(1, processors/2))}
+	h.decoder.New = func() any {
+		p := &picture.Hasher{Limits: limits}
+		if ffmpeg != nil {
+			p.Other = ffmpeg.Still
+		}
+		return p
 	}
+	return h
 }
 
-// Hash hashes a file. That it is no image, or a broken one, is no error: it
-// then has digests only and says why. The error is that of ctx.
+// Hash hashes a file. That it is no image or video, or a broken one, is no
+// error: it then has digests only and says why. The error is that of ctx.
 func (h *Hasher) Hash(ctx context.Context, data []byte) (Picture, error) {
 	key := sha256.Sum256(data)
 	if p, ok := h.cache.get(key); ok {
@@ -82,7 +100,11 @@ func (h *Hasher) Hash(ctx context.Context, data []byte) (Picture, error) {
 	p := Picture{Type: picture.Sniff(data[:min(len(data), 512)])}
 	one, two := sha1.Sum(data), md5.Sum(data) //nolint:gosec // see the imports
 	p.Hashes.SHA256, p.Hashes.SHA1, p.Hashes.MD5 = hex.EncodeToString(key[:]), hex.EncodeToString(one[:]), hex.EncodeToString(two[:])
-	err := h.decode(ctx, data, &p)
+	decode := h.picture
+	if strings.HasPrefix(p.Type, "video/") {
+		decode = h.video
+	}
+	err := decode(ctx, data, &p)
 	if ctx.Err() != nil {
 		return Picture{}, ctx.Err()
 	}
@@ -92,7 +114,7 @@ func (h *Hasher) Hash(ctx context.Context, data []byte) (Picture, error) {
 	return p, nil
 }
 
-func (h *Hasher) decode(ctx context.Context, data []byte, p *Picture) error {
+func (h *Hasher) picture(ctx context.Context, data []byte, p *Picture) error {
 	select {
 	case h.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -102,18 +124,65 @@ func (h *Hasher) decode(ctx context.Context, data []byte, p *Picture) error {
 	decoder, _ := h.decoder.Get().(*picture.Hasher) // the pool has nothing else
 	defer h.decoder.Put(decoder)
 	frames, err := decoder.Frames(ctx, data, animated)
-	switch {
-	case len(frames) > 0: // a broken end does not undo what came before
+	if len(frames) > 0 { // a broken end does not undo what came before
 		p.take(frames)
 		p.Partial = err != nil
-	case errors.Is(err, picture.ErrFormat):
-		p.Unhashed = "it is not an image of a format that is decoded"
-	case errors.Is(err, picture.ErrLimit):
-		p.Unhashed = "it is larger than images may be, or took too long"
-	default:
-		p.Unhashed = "it is a damaged image"
+	} else {
+		p.fail(err, "image")
 	}
 	return err
+}
+
+// video hashes a frame every second, for as long as there is time: what comes
+// later is not looked at. It leaves a quarter of the time that ctx gives for
+// what is to be done with the hashes.
+func (h *Hasher) video(ctx context.Context, data []byte, p *Picture) error {
+	if h.ffmpeg == nil {
+		p.Unhashed = "it is a video, and the ffmpeg program is not installed"
+		return nil
+	}
+	ffmpeg := *h.ffmpeg
+	within := cmp.Or(ffmpeg.Limits.Time, 10*time.Second)
+	if end, ok := ctx.Deadline(); ok {
+		within = min(within, time.Until(end)*3/4)
+	}
+	until := time.Now().Add(within)
+	waiting, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	select {
+	case h.films <- struct{}{}:
+	case <-waiting.Done():
+		err := fmt.Errorf("%w: other videos took the time", picture.ErrLimit)
+		p.fail(err, "video")
+		return err
+	}
+	defer func() { <-h.films }()
+	ffmpeg.Limits.Time = max(time.Until(until), 1)
+	v, err := ffmpeg.HashBytes(ctx, data, time.Second)
+	if len(v.Frames) == 0 {
+		p.fail(err, "video")
+		return err
+	}
+	for _, f := range v.Frames {
+		p.Quality = max(p.Quality, f.Quality)
+	}
+	if p.Quality >= LeastQuality {
+		p.Hashes.VPDQ = vpdq.Signal(v.Frames)
+	}
+	p.Partial = err != nil
+	return err
+}
+
+// fail says why nothing of it is hashed.
+func (p *Picture) fail(err error, what string) {
+	switch {
+	case errors.Is(err, picture.ErrFormat):
+		p.Unhashed = "it is not " + map[string]string{"image": "an image", "video": "a video"}[what] + " of a format that is decoded"
+	case errors.Is(err, picture.ErrLimit):
+		p.Unhashed = "it is larger than " + what + "s may be, or took too long"
+	default:
+		p.Unhashed = "it is a damaged " + what
+	}
 }
 
 func (p *Picture) take(frames []picture.Hashed) {
