@@ -2,6 +2,8 @@ package countertest
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +22,9 @@ type Redis struct {
 	dir    string
 	socket string
 	args   []string
-	cmd    *exec.Cmd
+	cmd    *exec.Cmd // of the keeper
+	in     io.Closer
+	pid    int // of the server
 }
 
 // StartRedis starts a server that is ended with the test. Where redis-server
@@ -50,15 +54,30 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	return r
 }
 
+// keeper runs a server, says its process, and ends it when its input ends: when
+// Stop closes it or, however the test ends, the test does.
+const keeper = `trap '' PIPE; redis-server "$@" >/dev/null 2>&1 </dev/null & echo $!; cat; kill -9 $!; wait`
+
 // Start starts the server again, with what it had if it was stopped and kept
 // it ("--appendonly yes").
 func (r *Redis) Start(t testing.TB) {
 	t.Helper()
-	args := append([]string{"--port", "0", "--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--daemonize", "no"}, r.args...)
-	r.cmd = exec.Command("redis-server", args...) //nolint:noctx,gosec // ended by Stop; arguments of tests
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := r.cmd.Start(); err != nil {
+	args := append([]string{"-c", keeper, "redis", "--port", "0", "--unixsocket", r.socket, "--dir", r.dir, "--save", "", "--daemonize", "no"}, r.args...)
+	cmd := exec.Command("sh", args...) //nolint:noctx,gosec // ended by Stop; arguments of tests
+	in, err := cmd.StdinPipe()
+	if err != nil {
 		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.in, r.cmd = in, cmd
+	if _, err := fmt.Fscan(out, &r.pid); err != nil {
+		t.Fatalf("redis-server did not start: %v", err)
 	}
 	for begin := time.Now(); ; <-time.After(10 * time.Millisecond) {
 		client, err := r.Client()
@@ -91,10 +110,10 @@ func (r *Redis) Stop(t testing.TB) {
 	if r.cmd == nil {
 		return
 	}
-	if err := r.cmd.Process.Kill(); err != nil {
+	if err := r.in.Close(); err != nil {
 		t.Error(err)
 	}
-	_ = r.cmd.Wait() // it was killed
+	_ = r.cmd.Wait() // it says that the server was killed
 	r.cmd = nil
 }
 
@@ -107,7 +126,7 @@ func (r *Redis) Thaw(t testing.TB) { r.signal(t, syscall.SIGCONT) }
 
 func (r *Redis) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()
-	if err := r.cmd.Process.Signal(s); err != nil {
+	if err := syscall.Kill(r.pid, s); err != nil {
 		t.Fatal(err)
 	}
 }
