@@ -405,7 +405,10 @@ func FuzzEval(f *testing.F) {
 			Attributes: map[string]any{"ai_mode": attribute, "session_minutes": score, attribute: []any{nil, score}},
 		}
 		for i := range members {
-			in.Members = append(in.Members, policy.Member{ID: fmt.Sprint(i), Subject: subject, Mutuals: int(i) * to})
+			in.Members = append(in.Members, policy.Member{
+				ID: fmt.Sprint(i), Subject: subject, Mutuals: int(i) * to, Blocked: i%2 == 0,
+				Counts: map[string]float64{missing: score, "bully.again/pair/168h": score * float64(i)},
+			})
 		}
 		r := b.Eval(t.Context(), &in)
 		if len(r.Members) != len(in.Members) || len(r.Bands) != 0 && len(r.Bands) != 6 || r.Outcome > decision.Block {
