@@ -55,7 +55,8 @@ type suppressedBody struct {
 	By MatchBody `json:"by" doc:"The entry that is known to be harmless"`
 }
 
-func bodyOf(m Match) MatchBody {
+// BodyOf is a match as it is answered.
+func BodyOf(m Match) MatchBody {
 	return MatchBody{
 		Bank: m.Bank, Entry: m.Entry, Distance: m.Distance, Kind: m.Kind, BankKind: m.BankKind,
 		Classification: m.Classification, Source: m.Source, Share: m.Share, Confirmed: m.Confirmed, Review: m.Review,
@@ -134,6 +135,9 @@ func (a *API) matchFile(ctx context.Context, data []byte, query map[string][]str
 	return answer(out, result)
 }
 
+// mostParts is how many fields and files a form may have.
+const mostParts = 20
+
 // FileOf is the one file of a form. Its other fields are added to values.
 func FileOf(body []byte, boundary string, values map[string][]string) ([]byte, error) {
 	form := multipart.NewReader(bytes.NewReader(body), boundary)
@@ -143,7 +147,7 @@ func FileOf(body []byte, boundary string, values map[string][]string) ([]byte, e
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil || parts > 20 {
+		if err != nil || parts == mostParts {
 			return nil, fault.New(fault.Malformed, "The form cannot be read.")
 		}
 		data, err := io.ReadAll(part)
@@ -168,11 +172,11 @@ func FileOf(body []byte, boundary string, values map[string][]string) ([]byte, e
 func answer(out matchAnswer, r Result) (web.Answer, error) {
 	out.Matches = make([]MatchBody, len(r.Matches))
 	for i, m := range r.Matches {
-		out.Matches[i] = bodyOf(m)
+		out.Matches[i] = BodyOf(m)
 	}
 	out.Suppressed = make([]suppressedBody, len(r.Suppressed))
 	for i, s := range r.Suppressed {
-		out.Suppressed[i] = suppressedBody{bodyOf(s.Match), bodyOf(s.By)}
+		out.Suppressed[i] = suppressedBody{BodyOf(s.Match), BodyOf(s.By)}
 	}
 	body, err := json.Marshal(out)
 	return web.Answer{Body: body}, err

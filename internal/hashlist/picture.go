@@ -72,8 +72,8 @@ type Hasher struct {
 // remembered is how many pictures the two halves of a cache have: some 25 MB.
 const remembered = 20_000
 
-// animated is how many frames of an animation are looked for.
-const animated = 8
+// Animated is how many frames of an animation are looked for.
+const Animated = 8
 
 // NewHasher makes a hasher. With an ffmpeg it decodes AVIF, HEIC and videos,
 // these within its limits; without, nil, it doesn't.
@@ -123,7 +123,7 @@ func (h *Hasher) picture(ctx context.Context, data []byte, p *Picture) error {
 	defer func() { <-h.slots }()
 	decoder, _ := h.decoder.Get().(*picture.Hasher) // the pool has nothing else
 	defer h.decoder.Put(decoder)
-	frames, err := decoder.Frames(ctx, data, animated)
+	frames, err := decoder.Frames(ctx, data, Animated)
 	if len(frames) > 0 { // a broken end does not undo what came before
 		p.take(frames)
 		p.Partial = err != nil
@@ -187,16 +187,23 @@ func (p *Picture) fail(err error, what string) {
 
 func (p *Picture) take(frames []picture.Hashed) {
 	p.Hashes.PDQ, p.Quality, p.Type = frames[0].Hash.String(), frames[0].Quality, frames[0].Type
+	p.Turned = slices.DeleteFunc(Turned(frames), func(text string) bool { return text == p.Hashes.PDQ })
+}
+
+// Turned are the different PDQ hashes of the frames, turned and mirrored in
+// all ways, of those whose quality is enough.
+func Turned(frames []picture.Hashed) (all []string) {
 	for i := range frames {
 		if frames[i].Quality < LeastQuality {
 			continue
 		}
 		for _, turned := range frames[i].Dihedral() {
-			if text := turned.String(); text != p.Hashes.PDQ && !slices.Contains(p.Turned, text) {
-				p.Turned = append(p.Turned, text)
+			if text := turned.String(); !slices.Contains(all, text) {
+				all = append(all, text)
 			}
 		}
 	}
+	return all
 }
 
 // cache keeps what was put last, at least half of what it may.

@@ -15,6 +15,9 @@ import (
 // maxForm is what a form has around its file, in bytes.
 const maxForm = 64 << 10
 
+// mostParts is how many fields and files a form may have.
+const mostParts = 20
+
 // form is an upload: one file, in a field that is called as its content type.
 type form struct {
 	contentType string
@@ -29,12 +32,12 @@ func readForm(r web.Request) (*form, error) {
 	}
 	f := &form{fields: map[string]string{}}
 	parts := multipart.NewReader(bytes.NewReader(r.Body), parameters["boundary"])
-	for range 20 {
+	for read := 0; ; read++ {
 		part, err := parts.NextPart()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
+		if err != nil || read == mostParts {
 			return nil, bad("the multipart/form-data cannot be read")
 		}
 		if err := f.take(part); err != nil {

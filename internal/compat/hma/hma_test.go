@@ -215,6 +215,12 @@ func TestHash(t *testing.T) {
 	s.isOf(t, 400, message("Only one file allowed per request"), "POST", "/h/hash", contentType, body)
 	contentType, body = form(t, nil, "photo", "x", "video", "y")
 	s.isOf(t, 400, message("Only one file allowed per request"), "POST", "/h/hash", contentType, body)
+	many := map[string]string{}
+	for i := range 20 {
+		many[fmt.Sprint("field", i)] = "x"
+	}
+	contentType, body = form(t, many, "photo", "the file after as many fields as are read")
+	s.isOf(t, 400, message("the multipart/form-data cannot be read"), "POST", "/h/hash", contentType, body)
 	contentType, body = form(t, map[string]string{"photo": "x"})
 	s.isOf(t, 400, message("Missing multipart/form-data file upload"), "POST", "/h/hash", contentType, body)
 	s.is(t, 400, message("Missing multipart/form-data file upload"), "POST", "/h/hash", `{}`)

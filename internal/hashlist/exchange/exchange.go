@@ -38,6 +38,7 @@ var ErrNotTaken = errors.New("the exchange takes no such feedback")
 type Page struct {
 	Upserts []hashlist.Entry // the ID is the exchange's own
 	Removed []string         // IDs
+	Kept    []string         // IDs of what is there and can't be read: as it was before, it stands
 	// Checkpoint is where to go on once this page is kept; "" is where the
 	// pull began, as the exchange may still give what is older than this page.
 	Checkpoint string
@@ -114,14 +115,19 @@ type State struct {
 	Entry hashlist.Entry
 	At    int64 // in any unit, but one for all of an exchange; 0 is taken for old
 	Gone  bool  // deleted there
+
+	// Unreadable says that it has a hash of a kind that is kept here, which
+	// can't be read: what it had before stands.
+	Unreadable bool
 }
 
 // Fold makes pages of the states that one pull gives. The later state of an
 // entry counts, whichever comes first.
 type Fold map[[16]byte]int64
 
-// Page takes the states that are new. An entry without a hash that can be
-// matched is removed, for it may have had one before.
+// Page takes the states that are new. An entry without a hash of a kind that
+// can be matched is removed, for it may have had one before; one whose hash
+// can't be read is left as it is.
 func (f Fold) Page(states []State) Page {
 	var p Page
 	last := map[string]int{}
@@ -138,6 +144,9 @@ func (f Fold) Page(states []State) Page {
 		switch {
 		case s.Gone:
 			p.Removed = append(p.Removed, s.Entry.ID)
+		case s.Unreadable && s.Entry.Hashes == hashlist.Hashes{}:
+			p.Kept = append(p.Kept, s.Entry.ID)
+			p.Skipped++
 		case s.Entry.Hashes == hashlist.Hashes{}:
 			p.Removed = append(p.Removed, s.Entry.ID)
 			p.Skipped++

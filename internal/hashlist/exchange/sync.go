@@ -210,6 +210,9 @@ func (p *pull) keep(ctx context.Context, page Page) error {
 			p.seen[short(e.ID)] = true
 		}
 	}
+	for _, id := range page.Kept {
+		p.seen[short(p.x.conceal(id))] = true
+	}
 	for i := range page.Removed {
 		page.Removed[i] = p.x.conceal(page.Removed[i])
 	}

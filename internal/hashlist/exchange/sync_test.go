@@ -330,6 +330,20 @@ func TestWholeListsThatCannotAllBeReadTakeNothingAway(t *testing.T) {
 	})
 }
 
+// What a whole list names stands, also where its hash can't be read.
+func TestNamedIsNotGone(t *testing.T) {
+	each(t, func(t *testing.T, x *fixture) {
+		x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(0, 20), Checkpoint: "one"}}
+		if _, err := x.sync(t); err != nil {
+			t.Fatal(err)
+		}
+		x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(2, 20), Kept: []string{"e0"}, Skipped: 1, Checkpoint: "two"}}
+		if _, err := x.sync(t); err != nil || len(x.ids(t)) != 19 || !slices.Contains(x.ids(t), "e0") {
+			t.Errorf("%v, %v", err, x.ids(t))
+		}
+	})
+}
+
 func TestSmallListsThatShrinkAreNotBelieved(t *testing.T) {
 	each(t, func(t *testing.T, x *fixture) {
 		x.client.pages = []exchange.Page{{Whole: true, Upserts: entries(0, 3), Checkpoint: "one"}}

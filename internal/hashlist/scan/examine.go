@@ -10,7 +10,6 @@ import (
 	"hash"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/breakwater-project/breakwater/internal/hashlist"
@@ -81,10 +80,7 @@ func (e *examiner) examine(ctx context.Context, j *job) error {
 func bodies(matches []hashlist.Match) []hashlist.MatchBody {
 	all := make([]hashlist.MatchBody, len(matches))
 	for i, m := range matches {
-		all[i] = hashlist.MatchBody{
-			Bank: m.Bank, Entry: m.Entry, Distance: m.Distance, Kind: m.Kind, BankKind: m.BankKind,
-			Classification: m.Classification, Source: m.Source, Share: m.Share, Confirmed: m.Confirmed, Review: m.Review,
-		}
+		all[i] = hashlist.BodyOf(m)
 	}
 	return all
 }
@@ -145,29 +141,17 @@ func (e *examiner) sum(ctx context.Context, j *job) error {
 	return nil
 }
 
-// animated is how many frames of an animation are looked for.
-const animated = 8
-
 func (e *examiner) image(ctx context.Context, j *job, q *hashlist.Query) error {
 	if j.data == nil {
 		return reason("image of %d bytes; the most is %d", j.size, e.imageBytes())
 	}
-	frames, err := e.pictures.Frames(ctx, j.data, animated)
+	frames, err := e.pictures.Frames(ctx, j.data, hashlist.Animated)
 	if len(frames) == 0 {
 		return err
 	}
 	first := &frames[0]
 	j.line.PDQ, j.line.Quality, j.line.Width, j.line.Height = first.Hash.String(), &first.Quality, first.Width, first.Height
-	for i := range frames {
-		if frames[i].Quality < hashlist.LeastQuality {
-			continue
-		}
-		for _, turned := range frames[i].Dihedral() {
-			if text := turned.String(); !slices.Contains(q.Turned, text) {
-				q.Turned = append(q.Turned, text)
-			}
-		}
-	}
+	q.Turned = hashlist.Turned(frames)
 	return err
 }
 

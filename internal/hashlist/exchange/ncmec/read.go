@@ -131,13 +131,16 @@ func (i *item) state() (exchange.State, bool) {
 	}
 	at, _ := time.Parse(time.RFC3339, strings.TrimSpace(i.Timestamp)) // without, it is taken for old
 	e := hashlist.Entry{ID: member + "-" + id, Classification: strings.TrimSpace(i.Classification)}
+	unreadable := false
 	for _, f := range i.Fingerprints.All {
 		name := strings.ToLower(f.XMLName.Local)
-		if exchange.Put(&e.Hashes, hashlist.Kind(name), f.Value) && i.disputed(name) {
+		put := exchange.Put(&e.Hashes, hashlist.Kind(name), f.Value)
+		if put && i.disputed(name) {
 			e.Classification = exchange.Disputed
 		}
+		unreadable = unreadable || !put && (name == "pdq" || name == "md5" || name == "sha1")
 	}
-	return exchange.State{Entry: e, At: max(at.Unix(), 0), Gone: gone}, true
+	return exchange.State{Entry: e, At: max(at.Unix(), 0), Gone: gone, Unreadable: unreadable}, true
 }
 
 // disputed says whether a member voted against a kind of hash, and none for it.

@@ -169,7 +169,8 @@ func statesOf(results []json.RawMessage) (states []exchange.State, skipped int) 
 			Entry: hashlist.Entry{ID: r.ID.String(), Classification: r.Ideology},
 			At:    int64(updated * 1000), Gone: r.Deleted,
 		}
-		exchange.Put(&s.Entry.Hashes, kindOf(r.Algorithm), r.Hash)
+		kind := kindOf(r.Algorithm)
+		s.Unreadable = !exchange.Put(&s.Entry.Hashes, kind, r.Hash) && kind != ""
 		states = append(states, s)
 	}
 	return states, skipped

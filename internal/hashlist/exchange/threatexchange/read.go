@@ -91,7 +91,8 @@ func (i *item) state() exchange.State {
 		s.Gone = true
 		return s
 	}
-	exchange.Put(&s.Entry.Hashes, kindOf(i.Type), i.Indicator)
+	kind := kindOf(i.Type)
+	s.Unreadable = !exchange.Put(&s.Entry.Hashes, kind, i.Indicator) && kind != ""
 	s.Entry.Note = notePrefix + i.Descriptors.Data[0].ID.String()
 	yes, no := weigh(i.Descriptors.Data)
 	switch {

@@ -113,11 +113,12 @@ func TestOpinions(t *testing.T) {
 		{1, `"id":9,"type":"URI","indicator":"https://example.org/","descriptors":{"data":[{"id":1,"owner":{"id":2},"status":"MALICIOUS"}]}`},
 		{1, `"id":"10","type":"HASH_PDQ_OCR","indicator":"x","descriptors":{"data":[{"id":1,"owner":{"id":2},"status":"MALICIOUS"}]}`},
 		{1, `"id":{},"type":"HASH_PDQ"`},
+		said(1, "11", "not a hash", "MALICIOUS", ""), // what it was before stands
 	}})
-	before := []hashlist.Entry{{ID: "5"}, {ID: "6"}, {ID: "7"}, {ID: "8"}}
+	before := []hashlist.Entry{{ID: "5"}, {ID: "6"}, {ID: "7"}, {ID: "8"}, {ID: "11", Hashes: hashlist.Hashes{PDQ: pdq(11)}}}
 	bank, _, err := exchangetest.Pull(t.Context(), c, "", before)
 	want := []string{
-		"1 pdq:" + pdq(1), "2 pdq:" + pdq(2) + " disputed", "3 pdq:" + pdq(3) + " unverified", "4 pdq:" + pdq(4),
+		"1 pdq:" + pdq(1), "11 pdq:" + pdq(11), "2 pdq:" + pdq(2) + " disputed", "3 pdq:" + pdq(3) + " unverified", "4 pdq:" + pdq(4),
 		"9 url:https://example.org/",
 	}
 	if err != nil || !cmp.Equal(want, exchangetest.Lines(bank)) {
