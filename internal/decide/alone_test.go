@@ -51,6 +51,7 @@ func aDay(child string) []*event.Event {
 		case event.SearchQuery:
 			ev.Content = event.Content{ID: child, Text: "a walk"}
 			ev.Conversation, ev.Parent = child, child
+		default: // of a session, that is all
 		}
 		events = append(events, ev)
 	}

@@ -260,7 +260,7 @@ func TestSeeLessChangesTheNextSession(t *testing.T) {
 		items = append(items, id)
 	}
 	child := eleven(t, r)
-	random := rand.New(rand.NewPCG(13, 13)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(13, 13))
 	session := func(viewer string, feed feedOf) []string {
 		return feed.shownTo(r.filter(t, viewer, child, feed.items...), 20)
 	}
@@ -304,7 +304,7 @@ func TestDemotedItemsSink(t *testing.T) {
 	r, _ := newBudgets(t)
 	items := slices.Concat(numbered("depression", 8), numbered("body_stigma", 3), numbered("", 20))
 	child := eleven(t, r)
-	random := rand.New(rand.NewPCG(12, 12)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(12, 12))
 	var sank float64
 	n := 0
 	for range 50 {
@@ -362,7 +362,7 @@ func TestShippedBudgetHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	random := rand.New(rand.NewPCG(6, 6)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(6, 6))
 	met := map[string]bool{}
 	for range 60 {
 		feed := newFeedOf(random, items)

@@ -80,12 +80,12 @@ func (p *person) add(w what, at int64, device string) {
 	if at <= p.horizon {
 		return
 	}
-	m := mark{seconds: uint32(at), what: w} //nolint:gosec // above the horizon, which is none of another century
+	m := mark{seconds: uint32(at), what: w}
 	if device != "" {
 		if p.seed == (maphash.Seed{}) {
 			p.seed = maphash.MakeSeed()
 		}
-		m.device = uint16(maphash.String(p.seed, device)%0xffff) + 1 //nolint:gosec // it fits
+		m.device = uint16(maphash.String(p.seed, device)%0xffff) + 1
 	}
 	i, there := slices.BinarySearchFunc(p.marks, m, compare)
 	if there {

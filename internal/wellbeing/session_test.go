@@ -83,7 +83,7 @@ func TestSessions(t *testing.T) {
 // long as they are no older than the marks that are kept.
 func TestOrderMakesNoDifference(t *testing.T) {
 	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 6)) //nolint:gosec // a test's
+		r := rand.New(rand.NewPCG(seed, 6))
 		marks, devices := someDay(r, 1+r.IntN(mostMarks-1)), maphash.MakeSeed()
 		var first []span
 		for round := range 4 {
@@ -107,7 +107,7 @@ func TestOrderMakesNoDifference(t *testing.T) {
 // Folding old marks changes nothing of what is known.
 func TestFolding(t *testing.T) {
 	for seed := range uint64(100) {
-		r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test's
+		r := rand.New(rand.NewPCG(seed, 7))
 		marks := someDay(r, 900)
 		slices.SortFunc(marks, func(a, b mark) int { return int(a.at() - b.at()) })
 		devices := maphash.MakeSeed()
@@ -180,7 +180,7 @@ func online(spans []span) []span {
 func someDay(r *rand.Rand, n int) []mark {
 	marks := make([]mark, n)
 	for i := range marks {
-		marks[i] = mark{uint32(clockAt(0, 0) + r.Int64N(24*60*60)), uint16(r.IntN(3)), what(r.IntN(3))} //nolint:gosec // small
+		marks[i] = mark{uint32(clockAt(0, 0) + r.Int64N(24*60*60)), uint16(r.IntN(3)), what(r.IntN(3))}
 	}
 	return marks
 }

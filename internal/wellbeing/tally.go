@@ -141,7 +141,7 @@ type Day struct {
 	Breaks   int64      `json:"breaks" doc:"Pauses of less than an hour; to the nearest 5"`
 }
 
-// Days reads the counts of the days from from to to, both included, that are
+// Days reads the counts of the days between two, both included, that are
 // over wherever somebody may be.
 func (w *Wellbeing) Days(ctx context.Context, from, to time.Time) ([]Day, error) {
 	const dayLong = 24 * 60 * 60
@@ -159,7 +159,7 @@ func (w *Wellbeing) Days(ctx context.Context, from, to time.Time) ([]Day, error)
 			if err := rows.Scan(&number, &band, &d.People, &d.Sessions, &seconds, &night, &d.Breaks); err != nil {
 				return err
 			}
-			d.Day, d.Band = time.Unix(number*dayLong, 0).UTC().Format(time.DateOnly), event.Band(band) //nolint:gosec // as it was written
+			d.Day, d.Band = time.Unix(number*dayLong, 0).UTC().Format(time.DateOnly), event.Band(band)
 			d.People, d.Sessions, d.Breaks = nearest(d.People, 5), nearest(d.Sessions, 5), nearest(d.Breaks, 5)
 			d.Minutes, d.Night = nearest(seconds/60, 10), nearest(night/60, 10)
 			days = append(days, d)

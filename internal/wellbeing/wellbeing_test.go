@@ -181,7 +181,7 @@ func TestConcurrentUse(t *testing.T) {
 		wg.Go(func() {
 			for i := range 200 {
 				account := fmt.Sprint("u-", (n+i)%5)
-				r.Mark(&event.Event{Type: event.SessionHeartbeat, Actor: event.Actor{ID: account}}, r.now.Add(time.Duration(-i)*time.Minute))
+				r.Mark(&event.Event{Type: event.SessionHeartbeat, Actor: event.Actor{ID: account}}, r.now.Add(time.Duration(i-199)*time.Minute))
 				r.Use(account, r.now, time.UTC, event.Band13to15)
 			}
 		})
