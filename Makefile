@@ -11,7 +11,7 @@ FUZZTIME ?= 30s
 SOAKTIME ?= 10m
 COUNT    := bin/testcount
 
-.PHONY: help build run test test-short check fmt vet lint tidy generated vuln fuzz bench eval train soak gen models setup clean
+.PHONY: help build run test test-short check fmt vet lint tidy generated vuln fuzz bench eval simulate train soak gen models setup clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,9 +56,13 @@ fuzz: ## every fuzz target, FUZZTIME=30s each
 bench: ## every benchmark, in one table
 	scripts/bench.sh
 
-eval: ## text detection in numbers, and how the rules decide on labelled messages (BREAKWATER_DATA=folder)
+eval: ## text detection in numbers, how the rules decide on labelled messages, and on a simulated platform (BREAKWATER_DATA=folder)
 	@missed=0; $(GO) run ./scripts/numbers || missed=1; \
-	$(GO) run ./scripts/eval; exit $$missed
+	$(GO) run ./scripts/eval || missed=1; \
+	$(GO) run ./cmd/breakwater policy simulate --rules --floors || missed=1; exit $$missed
+
+simulate: build ## the shipped rules on a simulated platform alone: what they find, and whom they wrong
+	bin/breakwater policy simulate --rules --floors
 
 # The same data and program give the same bytes: git shows whether they did.
 train: ## the text model and its card anew, minutes (BREAKWATER_DATA=folder)

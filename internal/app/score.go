@@ -33,6 +33,7 @@ func ScorePolicy(ctx context.Context, cfg *config.Config, world *simulate.World,
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	own := *cfg
 	own.Data, own.DB = dir, ""
+	own.Detect.Deadline = time.Minute // a busy machine must not change the score
 	s := &scoring{progress: progress}
 	engine, closeEngine, err := OpenEngine(ctx, &own, Options{Now: s.clock})
 	if err != nil {

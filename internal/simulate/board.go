@@ -178,7 +178,7 @@ func (b *Board) rung(ev *event.Event, truth *Truth, d *decision.Decision, outcom
 	}
 	rules, care := map[string]bool{}, map[string]bool{}
 	for _, r := range d.Reasons {
-		care[r.Rule] = r.Kind == "support.seeking_help" // accuses nobody
+		care[r.Rule] = r.Doubt || r.Kind == "support.seeking_help" // accuses nobody
 		if r.Outcome >= decision.Gate && b.watches(r.Rule) && !care[r.Rule] {
 			rules[r.Rule] = true
 		}
