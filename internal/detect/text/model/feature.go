@@ -39,6 +39,7 @@ type atom struct {
 	start int32 // of the word in Form.Words
 	class Class
 	opens bool
+	known bool // to the lexicon
 }
 
 // Extractor turns a form of a text into features. It has working memory and serves
@@ -50,6 +51,7 @@ type Extractor struct {
 	offsets  [longestWord + 3]int32 // of the characters of a word
 	runes    []byte                 // a word between its boundaries
 	keep     bool                   // fill origin
+	memo     memo
 }
 
 // Read reads the words of f; Window gives their features.
@@ -57,8 +59,9 @@ func (x *Extractor) Read(l *normal.Lexicon, f *normal.Form) {
 	x.atoms = x.atoms[:0]
 	for i, w := range f.Words {
 		h := normal.Hash(f.Bytes(w))
-		class := Class(l.Of(h).Class)
-		x.atoms = append(x.atoms, atom{hash: h, start: int32(i), class: class, opens: w.Opens})
+		entry := l.Of(h)
+		class := Class(entry.Class)
+		x.atoms = append(x.atoms, atom{hash: h, start: int32(i), class: class, opens: w.Opens, known: entry.Cost > 0})
 		if class.isPeople() && i > 0 && x.atoms[i-1].class == Trait {
 			x.atoms[i-1].class = Group
 		}
@@ -80,27 +83,51 @@ func (x *Extractor) Windows() int {
 	return 1 + max(0, len(x.atoms)-windowWords+windowStep-1)/windowStep
 }
 
+// window gives the words of window i.
+func (x *Extractor) window(i int) []atom {
+	low := i * windowStep
+	return x.atoms[min(low, len(x.atoms)):min(low+windowWords, len(x.atoms))]
+}
+
 // Window leaves the features of window i of f, which was read, in x.Features.
 func (x *Extractor) Window(f *normal.Form, i int) {
 	x.Features, x.origin = x.Features[:0], x.origin[:0]
-	low := i * windowStep
-	atoms := x.atoms[min(low, len(x.atoms)):min(low+windowWords, len(x.atoms))]
+	atoms := x.window(i)
 	for k := range atoms {
-		a := &atoms[k]
-		x.add(seedWord+a.hash, a)
-		if !a.class.isHidden() {
-			x.characters(f.Bytes(f.Words[a.start]), a)
-		}
-		if k > 0 {
-			x.add(seedPair+atoms[k-1].hash*3+a.hash, a)
-		}
-		if k > 1 {
-			x.add(seedSkip+atoms[k-2].hash*5+a.hash, a)
-			x.add(seedTriple+atoms[k-2].hash*9+atoms[k-1].hash*3+a.hash, a)
-		}
-		x.signs(f, a)
+		x.own(f, &atoms[k])
+		x.beside(f, atoms, k)
 	}
 	x.classes(atoms)
+}
+
+// context leaves in x.Features those of window i that are of no word alone.
+func (x *Extractor) context(f *normal.Form, atoms []atom) {
+	x.Features, x.origin = x.Features[:0], x.origin[:0]
+	for k := range atoms {
+		x.beside(f, atoms, k)
+	}
+	x.classes(atoms)
+}
+
+// own adds the features of a word alone.
+func (x *Extractor) own(f *normal.Form, a *atom) {
+	x.add(seedWord+a.hash, a)
+	if !a.class.isHidden() {
+		x.characters(f.Bytes(f.Words[a.start]), a)
+	}
+}
+
+// beside adds the features of word k with those before it, and of the signs after it.
+func (x *Extractor) beside(f *normal.Form, atoms []atom, k int) {
+	a := &atoms[k]
+	if k > 0 {
+		x.add(seedPair+atoms[k-1].hash*3+a.hash, a)
+	}
+	if k > 1 {
+		x.add(seedSkip+atoms[k-2].hash*5+a.hash, a)
+		x.add(seedTriple+atoms[k-2].hash*9+atoms[k-1].hash*3+a.hash, a)
+	}
+	x.signs(f, a)
 }
 
 func (x *Extractor) add(h uint64, a *atom) {

@@ -12,7 +12,6 @@ package model
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 
 	"github.com/breakwater-project/breakwater/internal/detect/text/normal"
@@ -131,9 +130,8 @@ func (m *Model) Score(ctx context.Context, f *normal.Form, terms *Terms, x *Extr
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		x.Window(f, i)
 		var sum [Width]float32
-		n := m.sum(x.Features, &sum)
+		n := m.window(f, i, x, &sum)
 		out := m.head.apply(&sum, n, terms)
 		for l, v := range out {
 			into.Raw[l] = max(into.Raw[l], v)
@@ -174,48 +172,6 @@ func (m *Model) row(feature uint32) int {
 			return int(s&rowMask-1) * Width
 		}
 	}
-}
-
-// sum adds the numbers of the features that are known, and says how many are. Eight
-// numbers are added at a time, in the 16-bit lanes of two words.
-func (m *Model) sum(features []uint32, into *[Width]float32) int {
-	const lanes = 0x00ff00ff00ff00ff
-	const most = 256 // rows that the lanes can hold
-	var even, odd [Width / 8]uint64
-	var total [Width]int32
-	n, pending := 0, 0
-	for _, h := range features {
-		at := m.row(h)
-		if at < 0 {
-			continue
-		}
-		row := m.rows[at : at+Width : at+Width]
-		for k := range even {
-			v := binary.LittleEndian.Uint64(row[8*k:])
-			even[k] += v & lanes
-			odd[k] += v >> 8 & lanes
-		}
-		n++
-		if pending++; pending == most {
-			unload(&even, &odd, &total)
-			pending = 0
-		}
-	}
-	unload(&even, &odd, &total)
-	for d := range into {
-		into[d] = float32(total[d]-int32(128*n)) * m.scale[d]
-	}
-	return n
-}
-
-func unload(even, odd *[Width / 8]uint64, total *[Width]int32) {
-	for k := range even {
-		for lane := range 4 {
-			total[8*k+2*lane] += int32(even[k] >> (16 * lane) & 0xffff)
-			total[8*k+2*lane+1] += int32(odd[k] >> (16 * lane) & 0xffff)
-		}
-	}
-	*even, *odd = [Width / 8]uint64{}, [Width / 8]uint64{}
 }
 
 // apply gives the network's answer for the sum of n features. It changes sum.
