@@ -102,7 +102,10 @@ func Names() []string {
 // Signals lists Names and the signals that some bank counts for, sorted. Rules
 // may read all of them whatever banks an operator keeps.
 func (d *Detector) Signals() []string {
-	all := append(Names(), d.terms.Signals()...)
+	all := Names()
+	for _, name := range d.terms.Signals() {
+		all = append(all, term.Plain(name))
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -123,9 +126,15 @@ func (d *Detector) Detect(ctx context.Context, ev *event.Event) ([]decision.Sign
 	}
 	var signals []decision.Signal
 	for i, score := range s.found.Scores {
-		if score > 0 && (d.inputs[i] < 0 || d.inputs[i] >= LabelCount) {
-			signals = append(signals, decision.Signal{Name: d.terms.Signals()[i], Score: score})
+		if score == 0 || d.inputs[i] >= 0 && d.inputs[i] < LabelCount {
+			continue
 		}
+		name := term.Plain(d.terms.Signals()[i])
+		if last := len(signals) - 1; last >= 0 && signals[last].Name == name {
+			signals[last].Score = max(signals[last].Score, score)
+			continue
+		}
+		signals = append(signals, decision.Signal{Name: name, Score: score})
 	}
 	for l, p := range s.scores.Of {
 		if p >= least {

@@ -47,6 +47,14 @@ func (b *Banks) DigestOf(reads func(signal string) bool) string {
 	return hex.EncodeToString(sum.Sum(nil))[:12]
 }
 
+// apart ends the name under which a signal is counted for banks that say
+// `apart: true`. A model that was trained on the signal does not see them, so
+// they may change, or be added, without training it anew.
+const apart = "/apart"
+
+// Plain is the signal that a name of Finder.Signals stands for.
+func Plain(name string) string { return strings.TrimSuffix(name, apart) }
+
 // A bank is a set of entries for one signal in one language.
 type bank struct {
 	name, signal, language string
@@ -227,7 +235,7 @@ func (r *reader) context(fields map[string]*yaml.Node) {
 func (r *reader) current() *file { return &r.banks.files[len(r.banks.files)-1] }
 
 func (r *reader) bank(fields map[string]*yaml.Node) {
-	r.only(fields, "bank", "signal", "language", "match", "gap", "score", "always", "also", "kind", "entries")
+	r.only(fields, "bank", "signal", "apart", "language", "match", "gap", "score", "always", "also", "kind", "entries")
 	b := bank{name: r.text(fields["bank"])}
 	for key, to := range map[string]*string{"signal": &b.signal, "language": &b.language} {
 		if fields[key] == nil {
@@ -238,6 +246,15 @@ func (r *reader) bank(fields map[string]*yaml.Node) {
 	}
 	if n := fields["signal"]; n != nil && !strings.HasPrefix(b.signal, "text.") {
 		r.fail(n, "signal %q must begin with text.", b.signal)
+	}
+	if n := fields["apart"]; n != nil {
+		var is bool
+		if err := n.Decode(&is); err != nil {
+			r.fail(n, "apart must be true or false")
+		}
+		if is {
+			b.signal += apart
+		}
 	}
 	defaults := entry{match: matchWord, within: defaultWithin}
 	r.shared(&defaults, fields)

@@ -37,7 +37,8 @@ func (f *Finder) Digest() string { return f.banks.Digest }
 // DigestOf is the banks' own.
 func (f *Finder) DigestOf(reads func(signal string) bool) string { return f.banks.DigestOf(reads) }
 
-// Signals lists the signals that some bank counts for, sorted. The caller must not
+// Signals lists what banks count for, sorted: names of which Plain is the signal. Two
+// that stand for one signal are next to each other. The caller must not
 // change it.
 func (f *Finder) Signals() []string { return f.automaton.signals }
 
@@ -67,7 +68,7 @@ func (f *Finder) Matches(found *Found) []Match {
 	for _, h := range found.hits {
 		e := &f.automaton.entries[h.entry]
 		for _, signal := range e.signals {
-			m := Match{f.automaton.signals[signal], e.bank, e.kind, h.score, h.from, h.to}
+			m := Match{Plain(f.automaton.signals[signal]), e.bank, e.kind, h.score, h.from, h.to}
 			if h.score > 0 && !slices.Contains(matches, m) {
 				matches = append(matches, m)
 			}

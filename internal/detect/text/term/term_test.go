@@ -199,7 +199,7 @@ other: 1
 		t.Fatal("no error")
 	}
 	want := []string{
-		`a.yaml:7:9: unknown field colour (known: bank, signal, language, match, gap, score, always, also, kind, entries)`,
+		`a.yaml:7:9: unknown field colour (known: bank, signal, apart, language, match, gap, score, always, also, kind, entries)`,
 		`a.yaml:5:9: signal "insult" must begin with text.`,
 		`a.yaml:9:5: term "plain" has no score, and the bank has none`,
 		`a.yaml:10:22: score "2" is not a number above 0 and up to 1`,
@@ -430,5 +430,27 @@ func TestHardWordsInGoodFaith(t *testing.T) {
 				t.Errorf("%q scores %.2f for %s", in, got[signal], signal)
 			}
 		}
+	}
+}
+
+// A bank that is kept apart counts under a name of its own, for the same
+// signal, and leaves the digest of what a model reads as it is.
+func TestBankApart(t *testing.T) {
+	one := "bank: a\nsignal: text.meeting\nlanguage: en\nscore: 0.5\nentries: [see you there]\n"
+	more := "bank: b\nsignal: text.meeting\napart: true\nlanguage: en\nscore: 0.5\nentries: [come alone]\n"
+	reads := func(signal string) bool { return signal == "text.meeting" }
+	before, err := Load(fstest.MapFS{"a.yaml": {Data: []byte(one)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	banks, err := Load(fstest.MapFS{"a.yaml": {Data: []byte(one)}, "b.yaml": {Data: []byte(more)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.DigestOf(reads) != banks.DigestOf(reads) || before.Digest == banks.Digest {
+		t.Error("what a model reads has changed, or the banks have not")
+	}
+	if f := banks.files[1]; len(f.signals) != 1 || Plain(f.signals[0]) != "text.meeting" || reads(f.signals[0]) {
+		t.Errorf("it counts for %v", f.signals)
 	}
 }
