@@ -36,6 +36,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/label"
 	"github.com/breakwater-project/breakwater/internal/policy"
 	"github.com/breakwater-project/breakwater/internal/queue"
+	"github.com/breakwater-project/breakwater/internal/sanction"
 	"github.com/breakwater-project/breakwater/internal/server"
 	"github.com/breakwater-project/breakwater/internal/telemetry"
 	"github.com/breakwater-project/breakwater/internal/web"
@@ -64,6 +65,7 @@ type App struct {
 	blocks    *contact.Blocks
 	exchanges *exchange.Exchanges
 	counters  counter.Store
+	sanctions *sanction.Sanctions
 
 	cfg      *config.Config
 	options  Options
@@ -125,7 +127,7 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.db.Close)
-	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), contact.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), assurance.Migrations(), token.Migrations(), wellbeing.Migrations())
+	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), contact.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), sanction.Migrations(), assurance.Migrations(), token.Migrations(), wellbeing.Migrations())
 	if err != nil {
 		return err
 	}
@@ -186,14 +188,18 @@ func (a *App) openEngine(ctx context.Context) error {
 		return err
 	}
 	labels := label.New(a.db, a.options.Now)
+	if err := a.openSanctions(ctx, labels); err != nil {
+		return err
+	}
 	a.Console = console.New(console.Options{Live: a.cfg.Console.Live, Now: a.options.Now, Done: a.ending})
 	a.Engine = &decide.Engine{
 		Accounts: age.New(a.db, age.Options{
 			Now: a.options.Now, Youngest: youngest,
-			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks, a.eraseBlocks, a.eraseMemory, a.eraseUse),
+			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks, a.eraseBlocks, a.eraseMemory, a.eraseUse, a.eraseSanctions),
 		}),
 		Labels: labels, Blocks: a.openBlocks(), Rules: decide.NewRules(rules.Bundle, rules.Detect),
 		Journal: log, Contents: contents, Vault: vault, Counters: a.counters,
+		Restraint: a.sanctions, Carriers: a.carriers(),
 		Clock: clock, Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
 		Now: a.options.Now, Observe: a.observe,
 		Metrics: decide.NewMetrics(a.watch.Metrics), Log: a.watch.Log,
@@ -217,6 +223,7 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	a.Engine.Labels.Routes(a.api)
 	a.Engine.Blocks.Routes(a.api)
 	a.wellbeing.Routes(a.api, a.Engine)
+	a.sanctions.Routes(a.api)
 	a.addMatching()
 	if err := a.addExchanges(); err != nil {
 		return err

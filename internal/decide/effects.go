@@ -89,7 +89,7 @@ func (e *Engine) carry(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d 
 	}
 	c := Consequence{
 		Decision: entry.Decision.ID, At: entry.Decision.Time, Effect: *effect,
-		Account: entry.Actor, Content: entry.Content, Youngest: d.input.Actor.From,
+		Account: d.event.Actor.ID, Content: d.event.Content.ID, Youngest: d.input.Actor.From,
 	}
 	for i := range entry.Decision.Reasons {
 		if r := &entry.Decision.Reasons[i]; r.Rule == effect.Rule {
