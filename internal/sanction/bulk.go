@@ -244,7 +244,7 @@ func insertAction(ctx context.Context, tx *sql.Tx, a *Action, now time.Time) err
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO sanction_action (id, rule, act, since, upto, person, why, at, accounts, effects)
-		VALUES (`+db.Params(1, 10)+`)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		a.ID, a.Rule, string(a.Act), micros(a.Since), a.Upto.UnixMicro(), a.Person, a.Why, now.UnixMicro(),
 		a.Radius.Accounts, effects+a.Radius.Labels)
 	return err

@@ -12,10 +12,12 @@ import (
 // columns are what scan reads.
 const columns = `id, account, kind, decision, rule, content, feature, points, because, at, halves, until, confirmed, confirmer, undone, undoer, why`
 
+const insertEntry = `INSERT INTO sanction_entry (` + columns + `)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT (id) DO NOTHING`
+
 // insert writes an entry unless it is there, and reports whether it was not.
 func insert(ctx context.Context, tx *sql.Tx, e *Entry) (bool, error) {
-	res, err := tx.ExecContext(ctx, `
-		INSERT INTO sanction_entry (`+columns+`) VALUES (`+db.Params(1, 17)+`) ON CONFLICT (id) DO NOTHING`,
+	res, err := tx.ExecContext(ctx, insertEntry,
 		e.ID, e.Account, string(e.Kind), e.Decision, e.Rule, e.Content, e.Feature, e.Points, e.Because,
 		e.At.UnixMicro(), micros(e.Halves), orNull(e.Until), orNull(e.Confirmed), e.Confirmer, orNull(e.Undone), e.Undoer, e.Why)
 	if err != nil {

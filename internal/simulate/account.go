@@ -255,14 +255,3 @@ func (w *World) connected(a, b int) bool {
 	_, found := slices.BinarySearch(w.Accounts[a].friends, b)
 	return found
 }
-
-// mutuals counts the friends that two people share.
-func (w *World) mutuals(a, b int) int {
-	n := 0
-	for _, f := range w.Accounts[a].friends {
-		if w.connected(b, f) {
-			n++
-		}
-	}
-	return n
-}

@@ -3,7 +3,6 @@ package support
 import (
 	"bytes"
 	"net/http"
-	"path"
 	"slices"
 
 	"golang.org/x/text/collate"
@@ -21,7 +20,7 @@ func (s *Support) pageRoutes(api *web.API) {
 		answer   http.HandlerFunc
 	}{
 		{"/help/{guide}", "help-page", s.show},
-		{"/help/assets/{file}", "help-asset", asset},
+		{"/help/assets/help.css", "help-style", style},
 	} {
 		web.Handle(api, web.Operation{Method: http.MethodGet, Path: p.path, ID: p.id, Public: true, Hidden: true}, p.answer)
 	}
@@ -94,16 +93,10 @@ func countries(tag string, codes []string) []country {
 	return all
 }
 
-// asset serves one of the page's own files.
-func asset(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("file")
-	data, err := files.ReadFile("assets/" + name)
-	if err != nil || path.Ext(name) != ".css" {
-		http.NotFound(w, r)
-		return
-	}
+// style serves how the page looks.
+func style(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-cache") // ask whether it changed
-	_, _ = w.Write(data)
+	http.ServeFileFS(w, r, files, "assets/help.css")
 }
