@@ -40,6 +40,12 @@ var bodies = map[string]string{
 	"POST /v1/age/tokens/redeem":               `{"token":"` + base64.RawURLEncoding.EncodeToString(agetoken.Token{}.Bytes()) + `"}`,
 	"POST /v1/age/dcapi/{id}":                  `{"protocol":"org-iso-mdoc","data":{"response":""}}`,
 
+	"PUT /v1/accounts/{id}/blocks":                        `{"unknown":"mute"}`,
+	"PUT /v1/accounts/{id}/blocks/{other}":                `{"mode":"block"}`,
+	"POST /v1/accounts/{id}/sanctions/{sanction}/undo":    `{"why":"a mistake"}`,
+	"POST /v1/accounts/{id}/sanctions/{sanction}/confirm": `{"why":"seen by a person","hours":24}`,
+	"POST /v1/restraint/{rule}":                           `{"do":"drop","why":"a mistake"}`,
+
 	"POST /v1/age/sessions/{id}/complete":  `{"response_code":"x"}`,
 	"POST /v1/age/appeals/{id}/decision":   `{"outcome":"over"}`,
 	"POST /v1alpha1/comments:suggestscore": `{"comment":{"text":"one"},"attributeScores":{"TOXICITY":{"summaryScore":{"value":1}}}}`,
@@ -51,10 +57,11 @@ var unfounded = []string{
 	"POST /v1/banks/{name}/entries/{id}/feedback", "POST /v1/exchanges/{name}/sync",
 	"POST /v1/age/tokens/issue", "POST /v1/age/tokens/redeem", "POST /v1/age/sessions", "POST /v1/age/dcapi/{id}",
 	"POST /v1/age/sessions/{id}/complete", "POST /v1/age/appeals/{id}/decision",
+	"POST /v1/accounts/{id}/sanctions/{sanction}/undo", "POST /v1/accounts/{id}/sanctions/{sanction}/confirm",
 }
 
 // inPlace is what stands in paths.
-var inPlace = strings.NewReplacer("{id}", "u-1", "{name}", "b-2", "{account}", "u-1", "{purpose}", "service")
+var inPlace = strings.NewReplacer("{id}", "u-1", "{name}", "b-2", "{account}", "u-1", "{purpose}", "service", "{other}", "u-2", "{sanction}", "s-1", "{rule}", "some.rule")
 
 // Bad input of every kind, on every route that reads a body: a problem that
 // says what is wrong, and nothing is written of it.

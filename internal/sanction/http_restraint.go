@@ -150,7 +150,7 @@ func (s *Sanctions) waiting(ctx context.Context) (map[key]waitingCount, error) {
 }
 
 type changeBody struct {
-	reasonBody
+	Why    string    `json:"why" minLength:"3" maxLength:"500" pattern:"^\\P{Cc}*$" patternDescription:"no control characters" doc:"For the record; name nobody"`
 	Do     string    `json:"do" enum:"hold,go_on,release,drop,undo" doc:"release: carry out what waits, and go on; drop: never carry it out; undo: take back what was carried out"`
 	Since  time.Time `json:"since,omitzero" doc:"undo, which needs it: of what was done from then on"`
 	AtMost *int64    `json:"at_most,omitempty" minimum:"0" doc:"How many accounts and labels may be touched; without it they are only counted"`
