@@ -115,7 +115,8 @@ func (s *server) refusesWrites(t *testing.T, key string) {
 	t.Helper()
 	for name, body := range bodies {
 		switch name {
-		case "POST /v1/feeds/filter", "POST /v1/match", "POST /v1/moderations", "POST /v1alpha1/comments:analyze", "POST /v1alpha1/comments:suggestscore":
+		case "POST /v1/feeds/filter", "POST /v1/match", "POST /v1/moderations", "POST /v1alpha1/comments:analyze", "POST /v1alpha1/comments:suggestscore",
+			"POST /v1/usage/push", "POST /v1/restraint/{rule}":
 			continue // writes nothing
 		}
 		if slices.Contains(unfounded, name) {
@@ -123,7 +124,7 @@ func (s *server) refusesWrites(t *testing.T, key string) {
 		}
 		method, path, _ := strings.Cut(name, " ")
 		body = strings.NewReplacer("p-1", "broken-1", "p-2", "broken-2").Replace(body)
-		s.call(t, request{method: method, path: strings.NewReplacer("{id}", "u-5", "{name}", "broken", "{account}", "u-5", "{purpose}", "service").Replace(path), key: key, body: body}).problem(t, http.StatusServiceUnavailable)
+		s.call(t, request{method: method, path: strings.NewReplacer("{id}", "u-5", "{name}", "broken", "{account}", "u-5", "{purpose}", "service", "{other}", "u-9").Replace(path), key: key, body: body}).problem(t, http.StatusServiceUnavailable)
 	}
 	s.call(t, request{method: "DELETE", path: "/v1/accounts/u-6", key: key}).problem(t, http.StatusServiceUnavailable)
 	s.call(t, request{method: "GET", path: "/readyz"}).problem(t, http.StatusServiceUnavailable, "database")
