@@ -263,12 +263,13 @@ func TestPostgresGoesAway(t *testing.T) {
 	load := &storm{server: s, key: s.AdminKey, acked: map[string][]byte{}}
 	for round := range 2 {
 		var crash sync.WaitGroup
-		crashOnce := sync.OnceFunc(func() { crash.Go(func() { pg.Crash(t) }) })
-		load.send(t, func(acked, refused int) bool {
+		var crashed atomic.Bool
+		crashOnce := sync.OnceFunc(func() { crash.Go(func() { pg.Crash(t); crashed.Store(true) }) })
+		load.send(t, func(acked, refused int) bool { // a slow machine refuses some before
 			if acked >= (round+1)*100 {
 				crashOnce()
 			}
-			return refused >= 30
+			return crashed.Load() && refused >= 30
 		})
 		crash.Wait()
 		clock.advance(2 * time.Second)
