@@ -180,16 +180,15 @@ func TestPushRoute(t *testing.T) {
 // Counts are off unless switched on, appear when their day is over, and are of
 // groups of ten at least.
 func TestUsageRoute(t *testing.T) {
-	now := inNovember()
 	for _, on := range []bool{false, true} {
-		s := start(t, func(c *config.Config) { c.Wellbeing.Counts = on }, app.Options{Now: func() time.Time { return now }})
-		now = inNovember()
+		clock := newClock(inNovember())
+		s := start(t, func(c *config.Config) { c.Wellbeing.Counts = on }, app.Options{Now: clock.now})
 		var events []event.Event
 		for i := range 13 {
-			events = append(events, session(fmt.Sprint("u-", i), event.Band13to15, now.Add(-time.Hour), 0, 10, 20)...)
+			events = append(events, session(fmt.Sprint("u-", i), event.Band13to15, clock.now().Add(-time.Hour), 0, 10, 20)...)
 		}
 		for i := range 9 {
-			events = append(events, session(fmt.Sprint("young-", i), event.Band6to9, now.Add(-time.Hour), 0, 10, 20)...)
+			events = append(events, session(fmt.Sprint("young-", i), event.Band6to9, clock.now().Add(-time.Hour), 0, 10, 20)...)
 		}
 		s.rulesOf(t, events)
 		if err := s.FlushUse(t.Context()); err != nil {
@@ -205,7 +204,7 @@ func TestUsageRoute(t *testing.T) {
 		if days := get(); len(days) != 0 {
 			t.Errorf("before the day is over: %v", days)
 		}
-		now = now.Add(48 * time.Hour)
+		clock.advance(48 * time.Hour)
 		want := "[]"
 		if on {
 			want = "[map[band:13-15 breaks:0 day:2026-11-24 minutes:260 night_minutes:0 people:15 sessions:15]]"
