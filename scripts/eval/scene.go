@@ -23,32 +23,33 @@ const (
 )
 
 // scenes are the events of one message: a public post, a direct message by an
-// adult to every band, and one by a child of each band to its own.
+// adult to each band, and one by a child of each band to its own. Each is by
+// somebody of its own to others of its own, so that none is judged by what
+// another has done.
 func scenes(n int, text string) []*event.Event {
 	id := func(scene string) string { return fmt.Sprintf("%d/%s", n, scene) }
 	post := messageOf(id(public), text, event.Band18Plus)
 	post.Type, post.Surface, post.Private = event.ContentCreate, event.SurfaceFeed, false
 	post.Audience = event.Audience{Scope: event.Public}
 
-	events := []*event.Event{post, direct(id(adult), text, event.Band18Plus, event.Bands())}
+	events := []*event.Event{post}
 	for _, b := range event.Bands() {
+		events = append(events, direct(id(adult)+"/"+b.String(), text, event.Band18Plus, b))
 		if b != event.Band18Plus {
-			events = append(events, direct(id(peer)+"/"+b.String(), text, b, []event.Band{b}))
+			events = append(events, direct(id(peer)+"/"+b.String(), text, b, b))
 		}
 	}
 	return events
 }
 
-// direct is a message to a stranger and to a connection in each of the bands.
-func direct(id, text string, from event.Band, to []event.Band) *event.Event {
+// direct is a message to a stranger and to a connection of a band.
+func direct(id, text string, from, to event.Band) *event.Event {
 	ev := messageOf(id, text, from)
 	ev.Audience.Scope = event.Direct
-	for _, b := range to {
-		for _, who := range []string{strangers, connected} {
-			ev.Audience.Members = append(ev.Audience.Members, event.Member{
-				ID: who + "/" + b.String(), Age: ageOf(b), Country: country, Connected: who == connected,
-			})
-		}
+	for _, who := range []string{strangers, connected} {
+		ev.Audience.Members = append(ev.Audience.Members, event.Member{
+			ID: who + "/" + id, Age: ageOf(to), Country: country, Connected: who == connected,
+		})
 	}
 	return ev
 }
@@ -56,7 +57,7 @@ func direct(id, text string, from event.Band, to []event.Band) *event.Event {
 func messageOf(id, text string, from event.Band) *event.Event {
 	return &event.Event{
 		ID: id, Type: event.MessageSend, Surface: event.SurfaceDM, Private: true,
-		Actor:   event.Actor{ID: "actor/" + from.String(), Age: ageOf(from), Country: country},
+		Actor:   event.Actor{ID: "actor/" + id, Age: ageOf(from), Country: country},
 		Content: event.Content{ID: id, Text: text},
 	}
 }

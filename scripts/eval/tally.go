@@ -127,7 +127,7 @@ func (t *tally) blame(ev *event.Event, d *decision.Decision) {
 		}
 	}
 	for _, m := range d.Members {
-		if m.Band == event.Band13to15 && m.Outcome >= withheld && m.ID == connected+"/"+m.Band.String() {
+		if m.Band == event.Band13to15 && m.Outcome >= withheld && strings.HasPrefix(m.ID, connected+"/") {
 			for _, rule := range m.Rules {
 				t.blameRule("benign, "+sceneOf(ev)+", withheld from connected 13-15", rule)
 			}
