@@ -25,7 +25,7 @@ const faults = []; // what no page may do: errors, requests to elsewhere
 before(async () => {
   // The program takes BREAKWATER_* as its settings, and refuses ones it doesn't know.
   const { BREAKWATER_BIN: program, ...env } = process.env;
-  demo = spawn(program, ['demo', '--addr', '127.0.0.1:0'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  demo = spawn(program, ['demo', '--addr', '127.0.0.1:0', '--rate', '6'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   link = await printedLink(demo);
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
