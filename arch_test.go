@@ -31,7 +31,7 @@ var tiers = []struct {
 	{"platform", prefixed("internal/", "config", "db", "queue", "blob", "keys", "web", "telemetry")},
 	{"mechanisms", prefixed("internal/", "age", "detect", "hashlist", "counter", "policy", "journal", "evidence", "label", "contact", "simulate")},
 	{"spine", []string{"internal/decide"}},
-	{"features", prefixed("internal/", "review", "redress", "report", "assurance", "compat", "gateway", "transparency", "risk", "wellbeing", "support", "sanction")},
+	{"features", prefixed("internal/", "review", "redress", "report", "assurance", "compat", "gateway", "transparency", "risk", "wellbeing", "support", "sanction", "urgent")},
 	{"edges", prefixed("internal/", "console", "server")},
 	{"app", []string{"internal/app"}},
 	{"commands", []string{"cmd", "scripts", "examples", "test"}},

@@ -39,6 +39,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/sanction"
 	"github.com/breakwater-project/breakwater/internal/server"
 	"github.com/breakwater-project/breakwater/internal/telemetry"
+	"github.com/breakwater-project/breakwater/internal/urgent"
 	"github.com/breakwater-project/breakwater/internal/web"
 	"github.com/breakwater-project/breakwater/internal/wellbeing"
 )
@@ -62,6 +63,7 @@ type App struct {
 	Hasher *hashlist.Hasher
 
 	wellbeing *wellbeing.Wellbeing
+	urgent    *urgent.Lane
 	blocks    *contact.Blocks
 	exchanges *exchange.Exchanges
 	counters  counter.Store
@@ -127,7 +129,7 @@ func (a *App) openStorage(ctx context.Context) (err error) {
 		return err
 	}
 	a.onClose(a.db.Close)
-	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), contact.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), sanction.Migrations(), assurance.Migrations(), token.Migrations(), wellbeing.Migrations())
+	err = db.Migrate(ctx, a.db, keys.Migrations(), age.Migrations(), label.Migrations(), contact.Migrations(), hashlist.Migrations(), exchange.Migrations(), journal.Migrations(), decide.Migrations(), sanction.Migrations(), urgent.Migrations(), assurance.Migrations(), token.Migrations(), wellbeing.Migrations())
 	if err != nil {
 		return err
 	}
@@ -191,6 +193,9 @@ func (a *App) openEngine(ctx context.Context) error {
 	if err := a.openSanctions(ctx, labels); err != nil {
 		return err
 	}
+	if err := a.openUrgent(); err != nil {
+		return err
+	}
 	a.Console = console.New(console.Options{Live: a.cfg.Console.Live, Now: a.options.Now, Done: a.ending})
 	a.Engine = &decide.Engine{
 		Accounts: age.New(a.db, age.Options{
@@ -224,6 +229,7 @@ func (a *App) openServer(ctx context.Context) (err error) {
 	a.Engine.Blocks.Routes(a.api)
 	a.wellbeing.Routes(a.api, a.Engine)
 	a.sanctions.Routes(a.api)
+	a.urgent.Routes(a.api)
 	a.addMatching()
 	if err := a.addExchanges(); err != nil {
 		return err

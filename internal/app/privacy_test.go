@@ -59,6 +59,8 @@ var rowsOf = map[string]string{
 	"sanction_breaker": "a rule; the person is the moderator who acted",
 	"sanction_action":  "what a moderator did about a rule",
 
+	"urgent_entry": "a decision that somebody must look at now, naming nobody; the persons are moderators",
+
 	"wellbeing_usage": nobody,
 
 	"db_migration": nobody, "db_probe": nobody, "exchange_sync": nobody,

@@ -46,6 +46,9 @@ var bodies = map[string]string{
 	"POST /v1/accounts/{id}/sanctions/{sanction}/confirm": `{"why":"seen by a person","hours":24}`,
 	"POST /v1/restraint/{rule}":                           `{"do":"drop","why":"a mistake"}`,
 
+	"POST /v1/urgent/{id}/acknowledge": `{"minutes":30}`,
+	"POST /v1/urgent/{id}/resolve":     `{"outcome":"no_danger"}`,
+
 	"POST /v1/age/sessions/{id}/complete":  `{"response_code":"x"}`,
 	"POST /v1/age/appeals/{id}/decision":   `{"outcome":"over"}`,
 	"POST /v1alpha1/comments:suggestscore": `{"comment":{"text":"one"},"attributeScores":{"TOXICITY":{"summaryScore":{"value":1}}}}`,
@@ -58,6 +61,7 @@ var unfounded = []string{
 	"POST /v1/age/tokens/issue", "POST /v1/age/tokens/redeem", "POST /v1/age/sessions", "POST /v1/age/dcapi/{id}",
 	"POST /v1/age/sessions/{id}/complete", "POST /v1/age/appeals/{id}/decision",
 	"POST /v1/accounts/{id}/sanctions/{sanction}/undo", "POST /v1/accounts/{id}/sanctions/{sanction}/confirm",
+	"POST /v1/urgent/{id}/acknowledge", "POST /v1/urgent/{id}/resolve",
 }
 
 // inPlace is what stands in paths.

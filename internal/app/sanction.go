@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/breakwater-project/breakwater/decision"
@@ -31,8 +33,21 @@ func (a *App) openSanctions(ctx context.Context, labels *label.Labels) error {
 	if err != nil {
 		return err
 	}
+	ladders := sanction.Shipped()
+	c := &a.cfg.Sanctions
+	if c.Ladder != "" {
+		text, err := os.ReadFile(c.Ladder)
+		if err == nil {
+			ladders, err = sanction.ReadLadders(text)
+		}
+		if err != nil {
+			return fmt.Errorf("sanctions.ladder: %w", err)
+		}
+	}
 	a.sanctions, err = sanction.New(ctx, sanction.Options{
-		DB: a.db, Labels: labels, Ladders: sanction.Shipped(), Key: key, Now: a.options.Now,
+		DB: a.db, Labels: labels, Ladders: ladders, Key: key, Now: a.options.Now,
+		Longest: c.Longest, Keep: c.Keep,
+		Quota: sanction.Quota{Least: c.Least, Factor: c.Factor, PerDay: c.PerDay, Labels: c.Labels},
 		Enqueue: func(ctx context.Context, tx *sql.Tx, action string) error {
 			return a.queue.Insert(ctx, tx, bulkJob, bulkArgs{action}, queue.InsertOpts{})
 		},
@@ -51,7 +66,7 @@ func (a *App) openSanctions(ctx context.Context, labels *label.Labels) error {
 
 // carriers are who carries out the effects of decisions that bear on accounts.
 func (a *App) carriers() map[decision.EffectKind]decide.Carrier {
-	carriers := map[decision.EffectKind]decide.Carrier{}
+	carriers := map[decision.EffectKind]decide.Carrier{decision.Urgent: a.urgent}
 	for _, kind := range []decision.EffectKind{
 		decision.Strike, decision.Restrict, decision.Demonetise, decision.Report, decision.Label,
 	} {

@@ -140,6 +140,25 @@ type Config struct {
 		Gate   string   `yaml:"gate" doc:"what GET /v1/age/tokens/gate asks a token for, for example over-18.standard; empty is no gate"`
 	} `yaml:"tokens"`
 
+	Sanctions struct {
+		Ladder  string        `yaml:"ladder" doc:"YAML file of what follows from strikes; empty is the shipped one: docs/effects.md"`
+		Least   int           `yaml:"least" default:"50" min:"1" doc:"accounts that a rule may sanction in a day, whatever it does on a usual day, before its sanctions wait for a person"`
+		Factor  int           `yaml:"factor" default:"5" min:"1" doc:"and how many times its usual day"`
+		PerDay  int           `yaml:"per_day" default:"5000" min:"1" doc:"the same as least, of all rules together"`
+		Labels  int           `yaml:"labels" default:"10000" min:"1" doc:"the same as least, of content that a rule labels"`
+		Longest time.Duration `yaml:"longest" default:"720h" min:"1h" doc:"how long a restriction lasts at most that no person has confirmed"`
+		Keep    time.Duration `yaml:"keep" default:"8760h" min:"24h" doc:"how long what has ended stays in the ledger"`
+	} `yaml:"sanctions"`
+
+	Urgent struct {
+		Pager       Secret        `yaml:"pager" doc:"https address of a webhook that wakes somebody for an urgent decision; empty is none"`
+		Escalation  Secret        `yaml:"escalation" doc:"the same for those whom an overdue one wakes besides"`
+		Secret      Secret        `yaml:"secret" doc:"shared secret under which pages are signed, 16 characters at least"`
+		Acknowledge time.Duration `yaml:"acknowledge" default:"15m" min:"1m" doc:"by when a person must have acknowledged an urgent decision"`
+		Resolve     time.Duration `yaml:"resolve" default:"4h" min:"1m" doc:"and from then on have resolved it"`
+		Again       time.Duration `yaml:"again" default:"5m" min:"1m" doc:"between the pages for what is overdue"`
+	} `yaml:"urgent"`
+
 	Jobs struct {
 		Workers int `yaml:"workers" default:"4" min:"1" doc:"jobs at work at the same time"`
 	} `yaml:"jobs"`
