@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/counter"
 	"github.com/breakwater-project/breakwater/internal/db"
 	"github.com/breakwater-project/breakwater/internal/decide"
+	"github.com/breakwater-project/breakwater/internal/detect/conversation"
 	"github.com/breakwater-project/breakwater/internal/detect/embed"
 	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
@@ -67,7 +69,10 @@ type App struct {
 	blocks    *contact.Blocks
 	exchanges *exchange.Exchanges
 	counters  counter.Store
-	sanctions *sanction.Sanctions
+
+	conversations *conversation.Memory
+	saving        sync.Mutex // of the snapshot of conversations, one at a time
+	sanctions     *sanction.Sanctions
 
 	cfg      *config.Config
 	options  Options
@@ -186,7 +191,7 @@ func (a *App) openEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.openCounters(ctx); err != nil {
+	if err := errors.Join(a.openCounters(ctx), a.openConversations()); err != nil {
 		return err
 	}
 	labels := label.New(a.db, a.options.Now)
@@ -203,7 +208,7 @@ func (a *App) openEngine(ctx context.Context) error {
 			Erase: append(erasures(log, labels, contents, vault, a.queue), a.eraseChecks, a.eraseBlocks, a.eraseMemory, a.eraseUse, a.eraseSanctions),
 		}),
 		Labels: labels, Blocks: a.openBlocks(), Rules: decide.NewRules(rules.Bundle, rules.Detect),
-		Journal: log, Contents: contents, Vault: vault, Counters: a.counters,
+		Journal: log, Contents: contents, Vault: vault, Counters: a.counters, Conversations: a.conversations,
 		Restraint: a.sanctions, Carriers: a.carriers(),
 		Clock: clock, Youngest: youngest, Markets: a.cfg.Policy.Markets, ContentKey: contentKey,
 		Now: a.options.Now, Observe: a.observe,
@@ -282,7 +287,7 @@ func (a *App) Run(ctx context.Context) error {
 	err := a.server.Run(ctx)
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	return errors.Join(err, a.queue.Stop(ending), a.Keys.Flush(ending))
+	return errors.Join(err, a.queue.Stop(ending), a.Keys.Flush(ending), a.saveMemory())
 }
 
 // noteKeys writes down now and then when keys were last used; not at each

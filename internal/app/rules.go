@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/breakwater-project/breakwater/internal/detect"
+	"github.com/breakwater-project/breakwater/internal/detect/conversation"
 	"github.com/breakwater-project/breakwater/internal/detect/judge"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/media"
@@ -56,7 +57,7 @@ func LoadRules(dir string, everywhere []string, options detect.Options, more ...
 		return nil, err
 	}
 	bundle, err := policy.Load(operator, policy.Options{
-		Shipped: policies.FS, Parts: policies.Parts(), Signals: slices.Concat(set.Signals(), judge.Signals(), media.Signals()), Everywhere: everywhere,
+		Shipped: policies.FS, Parts: policies.Parts(), Signals: slices.Concat(set.Signals(), judge.Signals(), media.Signals(), conversation.Signals()), Everywhere: everywhere,
 	})
 	if err != nil {
 		return nil, err

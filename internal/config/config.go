@@ -76,6 +76,10 @@ type Config struct {
 		Keep    int           `yaml:"keep" default:"100000" min:"1" doc:"what is counted while Redis does not answer, about 150 bytes each; beyond that the oldest is lost"`
 	} `yaml:"counters"`
 
+	Conversations struct {
+		Memory Bytes `yaml:"memory" default:"256MiB" min:"1MiB" doc:"that features of conversations may take in memory; at that, who has not been in touch for longest is forgotten"`
+	} `yaml:"conversations"`
+
 	Wellbeing struct {
 		Counts bool          `yaml:"counts" default:"false" doc:"how each age band used the platform is counted by day, in groups of at least ten people"`
 		Gap    time.Duration `yaml:"gap" default:"10m" min:"1m" doc:"longest time between two events of a session: after that it has ended where the last one was"`

@@ -21,6 +21,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/age"
 	"github.com/breakwater-project/breakwater/internal/contact"
 	"github.com/breakwater-project/breakwater/internal/counter"
+	"github.com/breakwater-project/breakwater/internal/detect/conversation"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/label"
 	"github.com/breakwater-project/breakwater/internal/policy"
@@ -38,6 +39,8 @@ type Engine struct {
 	Contents *Contents
 	Vault    *Vault
 	Counters counter.Store
+
+	Conversations *conversation.Memory
 
 	Restraint Restraint                       // nil: no effect waits
 	Carriers  map[decision.EffectKind]Carrier // who carries out the effects that are not carried out here
@@ -205,7 +208,7 @@ func (e *Engine) knowLabels(ctx context.Context, ev *event.Event, in *policy.Inp
 
 // detect runs the detectors whose signals the rules for this event read.
 func (e *Engine) detect(ctx context.Context, r *rules, ev *event.Event, in *policy.Input) {
-	seen := r.detect.Run(ctx, ev, r.needs(ev.Type).Signals)
+	seen := r.detect.Run(ctx, ev, r.looks(ev.Type))
 	in.Signals = seen.Signals
 	for _, m := range seen.Missing {
 		in.Missing = append(in.Missing, policy.Missing{Input: "signal:" + m.Signal, Why: m.Why})

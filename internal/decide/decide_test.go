@@ -26,6 +26,7 @@ import (
 	"github.com/breakwater-project/breakwater/internal/db/dbtest"
 	"github.com/breakwater-project/breakwater/internal/decide"
 	"github.com/breakwater-project/breakwater/internal/detect"
+	"github.com/breakwater-project/breakwater/internal/detect/conversation"
 	"github.com/breakwater-project/breakwater/internal/detect/link"
 	"github.com/breakwater-project/breakwater/internal/detect/media"
 	"github.com/breakwater-project/breakwater/internal/detect/text"
@@ -100,7 +101,7 @@ func newRigOf(t testing.TB, d *db.DB, bundle *policy.Bundle, set *detect.Set) *r
 	}
 	t.Cleanup(func() { counters.Close() })
 	return &rig{db: d, clock: clock, Engine: &decide.Engine{
-		Counters: counters,
+		Counters: counters, Conversations: conversation.New(conversation.Options{Now: clock.now}),
 		Accounts: age.New(d, age.Options{Now: clock.now, Youngest: event.Band0to5}),
 		Labels:   label.New(d, clock.now),
 		Rules:    decide.NewRules(bundle, set),

@@ -47,7 +47,7 @@ type Consequence struct {
 	At       time.Time
 	Effect   decision.Effect
 	Kind     decision.Kind // of harm, by the rule that asks for the effect; may be empty
-	Account  string        // who acted
+	Account  string        // who acted; empty where the effect is about content alone
 	Content  string        // id, or empty
 	Youngest int           // the age in years that the account has at least
 }
@@ -89,7 +89,10 @@ func (e *Engine) carry(ctx context.Context, tx *sql.Tx, entry *journal.Entry, d 
 	}
 	c := Consequence{
 		Decision: entry.Decision.ID, At: entry.Decision.Time, Effect: *effect,
-		Account: d.event.Actor.ID, Content: d.event.Content.ID, Youngest: d.input.Actor.From,
+		Content: d.event.Content.ID, Youngest: d.input.Actor.From,
+	}
+	if aboutSomebody(*effect) { // a label on content is nobody's, whoever looked at it
+		c.Account = d.event.Actor.ID
 	}
 	for i := range entry.Decision.Reasons {
 		if r := &entry.Decision.Reasons[i]; r.Rule == effect.Rule {

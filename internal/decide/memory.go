@@ -5,10 +5,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/breakwater-project/breakwater/event"
 	"github.com/breakwater-project/breakwater/internal/counter"
+	"github.com/breakwater-project/breakwater/internal/detect/conversation"
 	"github.com/breakwater-project/breakwater/internal/journal"
 	"github.com/breakwater-project/breakwater/internal/policy"
 )
@@ -31,9 +33,15 @@ func actOf(ev *event.Event, in *policy.Input) *act {
 // eventName is what an event is unique by.
 func eventName(t event.Type, id string) string { return string(t) + "\x00" + id }
 
-// recall adds to what Eval sees what earlier events say about this one. Counts
-// that can't be read are missing inputs.
+// recall adds to what Eval sees what earlier events say about this one.
 func (e *Engine) recall(ctx context.Context, r *rules, a *act) {
+	e.converse(ctx, r, a)
+	e.count(ctx, r, a)
+}
+
+// count adds the act to the counters of the bundle, and reads those that its
+// rules need. Counts that can't be read are missing inputs.
+func (e *Engine) count(ctx context.Context, r *rules, a *act) {
 	adds, reads := r.adds(a), r.reads(a)
 	if len(adds)+len(reads) == 0 {
 		return
@@ -171,8 +179,9 @@ func (e *Engine) digest(what, name string) string {
 	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
-// Remember sees again what was decided since a time, in the journal's order.
-// Entries that name nobody are left out: of them nothing is counted.
+// Remember sees again what was decided since a time, in the journal's order:
+// conversations, and counts unless counters is nil, which are kept elsewhere
+// then. Entries that name nobody are left out: of them nothing is known.
 func (e *Engine) Remember(ctx context.Context, since time.Time, counters *counter.Memory) error {
 	r := e.Rules.load()
 	return e.Journal.Scan(ctx, journal.Query{From: since.Add(-journal.Settle)}, func(entry journal.Entry) error {
@@ -184,6 +193,14 @@ func (e *Engine) Remember(ctx context.Context, since time.Time, counters *counte
 			return err
 		}
 		a := &act{event: eventName(entry.Decision.Type, e.eventID(&entry)), actor: entry.Actor, input: &in}
+		if r.converses[in.Type] {
+			if _, err := e.Conversations.See(ctx, e.line(a)); err != nil {
+				return fmt.Errorf("decide: remember %s: %w", entry.Decision.ID, err)
+			}
+		}
+		if counters == nil {
+			return nil
+		}
 		return counters.Rebuild(r.adds(a), entry.Decision.Time)
 	})
 }
@@ -192,8 +209,14 @@ func (e *Engine) Remember(ctx context.Context, since time.Time, counters *counte
 // remembered.
 func (r *Rules) Longest() time.Duration {
 	var longest time.Duration
-	for _, c := range r.load().counters {
+	held := r.load()
+	for _, c := range held.counters {
 		longest = max(longest, c.Keep)
+	}
+	for _, converses := range held.converses {
+		if converses {
+			longest = max(longest, conversation.Keep)
+		}
 	}
 	return longest
 }

@@ -13,10 +13,12 @@ import (
 type Rules struct{ held atomic.Pointer[rules] }
 
 type rules struct {
-	bundle   *policy.Bundle
-	detect   *detect.Set
-	needed   map[event.Type]policy.Needs // of the known event types
-	counters map[string]policy.Counter   // by name
+	bundle    *policy.Bundle
+	detect    *detect.Set
+	needed    map[event.Type]policy.Needs // of the known event types
+	wanted    map[event.Type][]string     // of detectors, likewise
+	converses map[event.Type]bool         // whether a rule reads signals of conversations
+	counters  map[string]policy.Counter   // by name
 }
 
 // needs is what must be known of events of a type.
@@ -25,6 +27,15 @@ func (r *rules) needs(t event.Type) policy.Needs {
 		return n
 	}
 	return r.bundle.Needs(t) // a type of the platform's own
+}
+
+// looks is what detectors must look for in events of a type.
+func (r *rules) looks(t event.Type) []string {
+	if w, ok := r.wanted[t]; ok {
+		return w
+	}
+	w, _ := wanted(t, r.needs(t).Signals)
+	return w
 }
 
 // NewRules holds the bundle and the detectors.
@@ -36,9 +47,13 @@ func NewRules(b *policy.Bundle, d *detect.Set) *Rules {
 
 // Replace decides by these from the next event on.
 func (r *Rules) Replace(b *policy.Bundle, d *detect.Set) {
-	next := &rules{bundle: b, detect: d, needed: map[event.Type]policy.Needs{}, counters: map[string]policy.Counter{}}
+	next := &rules{
+		bundle: b, detect: d, needed: map[event.Type]policy.Needs{}, wanted: map[event.Type][]string{},
+		converses: map[event.Type]bool{}, counters: map[string]policy.Counter{},
+	}
 	for _, t := range event.Types() {
 		next.needed[t] = b.Needs(t)
+		next.wanted[t], next.converses[t] = wanted(t, next.needed[t].Signals)
 	}
 	for _, c := range b.Counters() {
 		next.counters[c.Name] = c
