@@ -201,7 +201,7 @@ func Concerns(t event.Type) bool {
 // instant is a time as it is kept: in seconds, no further ahead of now than an event's
 // may be.
 func (m *Memory) instant(t time.Time) uint32 {
-	return uint32(max(min(t.Unix(), m.o.Now().Add(event.MaxSkew).Unix()), 0)) //nolint:gosec // until 2106
+	return uint32(max(min(t.Unix(), m.o.Now().Add(event.MaxSkew).Unix()), 0))
 }
 
 // Forget removes an account: all that it did, and all that was done to it.

@@ -323,7 +323,7 @@ func (s *scene) state() string {
 // known in the end.
 func TestOrderAndRepetition(t *testing.T) {
 	for seed := range uint64(40) {
-		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // must repeat
+		r := rand.New(rand.NewPCG(seed, 1))
 		s := between(t, adult, child)
 		lines := s.lines(r, 120)
 		for _, l := range lines {
@@ -355,7 +355,7 @@ func TestOrderAndRepetition(t *testing.T) {
 func TestMonotone(t *testing.T) {
 	kinds := Reads()
 	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // must repeat
+		r := rand.New(rand.NewPCG(seed, 2))
 		people := []Person{adult, child, teen, unknown}
 		less := between(t, people[r.IntN(4)], people[r.IntN(4)])
 		more := &scene{t: t, m: memory(t), age: less.age, linked: -1, at: noon, each: time.Hour}
@@ -480,7 +480,7 @@ func TestMostOfAPair(t *testing.T) {
 	for range 20 {
 		quiet.play("a>b:", "b>a:")
 	}
-	r := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // must repeat
+	r := rand.New(rand.NewPCG(1, 1))
 	for range 3000 {
 		who := [2]string{"a>b:", "b>a:"}[r.IntN(2)]
 		loud.play(who + " " + strings.TrimPrefix(Reads()[r.IntN(len(Reads()))], "text."))

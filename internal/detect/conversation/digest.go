@@ -44,11 +44,11 @@ func (k *keys) group(conversation string) uint64 { return k.accounts.of('g', con
 func (k *keys) author(content string) uint64 { return k.accounts.of('c', content) }
 
 // content is what a line is replied to by.
-func (k *keys) content(id string) uint32 { return uint32(k.events.of('c', id)) } //nolint:gosec // half is enough
+func (k *keys) content(id string) uint32 { return uint32(k.events.of('c', id)) }
 
 func (k *keys) event(l *Line) uint32 {
 	var b [short]byte
-	return uint32(siphash.Hash(k.events.k0, k.events.k1, append(append(append(b[:0], l.Type...), 0), l.Event...))) //nolint:gosec // half is enough
+	return uint32(siphash.Hash(k.events.k0, k.events.k1, append(append(append(b[:0], l.Type...), 0), l.Event...)))
 }
 
 // pair is the same for both.

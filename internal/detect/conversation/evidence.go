@@ -125,7 +125,7 @@ func (v *view) persistence() []string {
 	if c.unanswered > 1 {
 		text := fmt.Sprintf("The sender's last %d lines or looks had no answer", c.unanswered)
 		if c.days > 0 {
-			text += ", " + within(uint32(c.days)*24*3600) //nolint:gosec // few
+			text += ", " + within(uint32(c.days)*24*3600)
 		}
 		e = append(e, text+".")
 	}

@@ -127,13 +127,13 @@ func (s *sighting) join(p *pair, back bool, to *Member) {
 	}
 	for k, v := range s.stages {
 		if v > 0 {
-			p.add(mark{at: s.at, id: s.id, what: stage(k), back: back, score: uint8(v*255 + 0.5)}) //nolint:gosec // few
+			p.add(mark{at: s.at, id: s.id, what: stage(k), back: back, score: uint8(v*255 + 0.5)})
 		}
 	}
 }
 
 func surfaceOf(s event.Surface) uint8 {
-	return uint8(1 + slices.Index(surfaces[:], s)) //nolint:gosec // few
+	return uint8(1 + slices.Index(surfaces[:], s))
 }
 
 var surfaces = [...]event.Surface{

@@ -31,19 +31,19 @@ func (m *Memory) Snapshot(w io.Writer) error {
 	now := m.instant(m.o.Now())
 	m.pairs.Load().each(func(key uint64, p *pair) {
 		if !p.expired(now) {
-			e.put(uint8('p'), key, p.a, p.b, p.newest, p.began, uint32(len(p.talks)), p.talks, uint32(len(p.marks)), p.marks) //nolint:gosec // bounded
+			e.put(uint8('p'), key, p.a, p.b, p.newest, p.began, uint32(len(p.talks)), p.talks, uint32(len(p.marks)), p.marks)
 		}
 	})
 	m.targets.Load().each(func(key uint64, t *target) {
 		if !t.expired(now) {
 			sortHits(t.got)
 			sortHits(t.gave)
-			e.put(uint8('t'), key, t.newest, uint32(len(t.got)), t.got, uint32(len(t.gave)), t.gave) //nolint:gosec // bounded
+			e.put(uint8('t'), key, t.newest, uint32(len(t.got)), t.got, uint32(len(t.gave)), t.gave)
 		}
 	})
 	m.threads.Load().each(func(key uint64, t *thread) {
 		if !t.expired(now) {
-			e.put(uint8('g'), key, t.newest, uint32(len(t.turns)), t.turns) //nolint:gosec // bounded
+			e.put(uint8('g'), key, t.newest, uint32(len(t.turns)), t.turns)
 		}
 	})
 	e.put(uint8('.'))
@@ -146,7 +146,7 @@ func (m *Memory) Restore(r io.Reader) error {
 	if d.err == nil && string(head) != magic {
 		d.err = ErrSnapshot
 	}
-	if print := d.u64(); d.err == nil && print != m.keys.fingerprint() {
+	if of := d.u64(); d.err == nil && of != m.keys.fingerprint() {
 		return ErrSecret
 	}
 	into := m.empty()

@@ -13,7 +13,7 @@ import (
 func filled(t testing.TB) *scene {
 	t.Helper()
 	s := between(t, adult, child)
-	for _, l := range s.lines(rand.New(rand.NewPCG(3, 3)), 200) { //nolint:gosec // must repeat
+	for _, l := range s.lines(rand.New(rand.NewPCG(3, 3)), 200) {
 		s.see(l)
 	}
 	return s
