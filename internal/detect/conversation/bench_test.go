@@ -1,24 +1,28 @@
 package conversation
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 )
 
-// One line of a conversation of two that has been going on for long.
+// A line between friends, and one between two who have done everything to each
+// other, of which every signal says what it stands on.
 func BenchmarkSee(b *testing.B) {
-	for _, names := range []string{"", "insult"} {
-		b.Run(fmt.Sprintf("marks=%q", names), func(b *testing.B) {
-			s := between(b, adult, child)
-			for _, l := range s.lines(rand.New(rand.NewPCG(5, 5)), 500) {
-				s.see(l)
+	for _, of := range []string{"friends", "everything"} {
+		b.Run(of, func(b *testing.B) {
+			s := between(b, teen, teen).known(3)
+			for range 40 {
+				s.play("a>b:", "b>a:")
 			}
-			l := s.line("a", "b", names)
+			if of == "everything" {
+				s = between(b, adult, child)
+				for _, l := range s.lines(rand.New(rand.NewPCG(5, 5)), 500) {
+					s.see(l)
+				}
+			}
+			l := s.line("a", "b", "")
 			b.ReportAllocs()
 			for b.Loop() {
-				s.n++
-				l.Event = "m"
 				if _, err := s.m.See(b.Context(), l); err != nil {
 					b.Fatal(err)
 				}
