@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/breakwater-project/breakwater/event"
@@ -181,28 +182,38 @@ func (e *Engine) digest(what, name string) string {
 
 // Remember sees again what was decided since a time, in the journal's order:
 // conversations, and counts unless counters is nil, which are kept elsewhere
-// then. Entries that name nobody are left out: of them nothing is known.
+// then. Entries that name nobody are left out: of them nothing is known. One that
+// can't be read is left out too, and the log says how many.
 func (e *Engine) Remember(ctx context.Context, since time.Time, counters *counter.Memory) error {
-	r := e.Rules.load()
-	return e.Journal.Scan(ctx, journal.Query{From: since.Add(-journal.Settle)}, func(entry journal.Entry) error {
+	r, unreadable := e.Rules.load(), 0
+	err := e.Journal.Scan(ctx, journal.Query{From: since.Add(-journal.Settle)}, func(entry journal.Entry) error {
 		if entry.Actor == "" {
 			return nil
 		}
 		in, err := inputOf(&entry)
 		if err != nil {
-			return err
-		}
-		a := &act{event: eventName(entry.Decision.Type, e.eventID(&entry)), actor: entry.Actor, input: &in}
-		if r.converses[in.Type] {
-			if _, err := e.Conversations.See(ctx, e.line(a)); err != nil {
-				return fmt.Errorf("decide: remember %s: %w", entry.Decision.ID, err)
-			}
-		}
-		if counters == nil {
+			unreadable++
 			return nil
 		}
-		return counters.Rebuild(r.adds(a), entry.Decision.Time)
+		return e.rememberOne(ctx, r, &act{eventName(entry.Decision.Type, e.eventID(&entry)), entry.Actor, &in}, entry.Decision.Time, counters)
 	})
+	if unreadable > 0 && e.Log != nil {
+		e.Log.Error("decisions that can't be read are not remembered", slog.Int("decisions", unreadable))
+	}
+	return err
+}
+
+// rememberOne sees one act again, which came at that time.
+func (e *Engine) rememberOne(ctx context.Context, r *rules, a *act, came time.Time, counters *counter.Memory) error {
+	if r.converses[a.input.Type] {
+		if _, err := e.Conversations.See(ctx, e.line(a)); err != nil {
+			return fmt.Errorf("decide: remember: %w", err)
+		}
+	}
+	if counters == nil {
+		return nil
+	}
+	return counters.Rebuild(r.adds(a), came)
 }
 
 // Longest is the longest window that the rules read: nothing older need be

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +156,31 @@ func TestRemember(t *testing.T) {
 		a := r.decide(t, wrote("last", "adult", "c", "child-2"))
 		if diff := cmp.Diff([]string{"fan-out"}, ruled(&a.Decision)); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// One entry that is damaged keeps nobody from starting, and costs only itself.
+func TestRememberBesideDamage(t *testing.T) {
+	dbtest.Each(t, sources(), func(t *testing.T, d *db.DB) {
+		r := newRig(t, d, rules(t, counted))
+		for i := range 3 {
+			r.decide(t, wrote(fmt.Sprint(i), "adult", "c", fmt.Sprintf("child-%d", i)))
+		}
+		r.exec(t, `UPDATE journal_entry SET input = '{"type":1}' WHERE seq = (SELECT min(seq) FROM journal_entry)`)
+		var log strings.Builder
+		r.Log = slog.New(slog.NewTextHandler(&log, nil))
+		m, err := counter.OpenMemory(counter.MemoryOptions{Bytes: counter.LeastBytes, Now: r.clock.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if err := r.Remember(t.Context(), noon.Add(-r.Rules.Longest()), m); err != nil {
+			t.Fatal(err)
+		}
+		n, err := m.Count(t.Context(), nil, []counter.Read{{Counter: "minors", Owner: "adult", Window: 24 * time.Hour, At: noon}})
+		if err != nil || n[0] != 2 || !strings.Contains(log.String(), "decisions=1") {
+			t.Errorf("%v children, %v, log %s", n, err, log.String())
 		}
 	})
 }
